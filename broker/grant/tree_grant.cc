@@ -1,0 +1,38 @@
+#include "broker/grant/tree_grant.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "broker/base/escape.h"
+#include "broker/kernel/kernel_abi.h"
+#include "broker/kernel/mount_tree.h"
+
+namespace writ {
+
+Result<OpenedTree> open_host_tree(const std::string& path) {
+  OpenedTree tree;
+  tree.object.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!tree.object.valid()) return fail_errno(errno, "cannot grant " + quote_bytes(path));
+  struct stat status {};
+  if (::fstat(tree.object.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + quote_bytes(path));
+  if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+    return fail("cannot grant " + quote_bytes(path) + ": only directories and regular files can be granted",
+                "sockets, pipes and devices are authority over something else than a file");
+  tree.kind = S_ISDIR(status.st_mode) ? TreeKind::kDirectory : TreeKind::kFile;
+  tree.owner = status.st_uid;
+  return tree;
+}
+
+Result<UniqueFd> make_tree_grant(int object, const TreeRestriction& restriction) {
+  WRIT_ASSIGN(UniqueFd tree, clone_mount_tree(object, ""));
+  if (restriction.ownership_namespace >= 0) WRIT_TRY(idmap_mount_tree(tree.get(), restriction.ownership_namespace));
+  std::uint64_t attributes = abi::kMountNoSuid | abi::kMountNoDevices;
+  if (restriction.access == PathAccess::kRead) attributes |= abi::kMountReadOnly;
+  if (restriction.execution == Execution::kDenied) attributes |= abi::kMountNoExecute;
+  WRIT_TRY(restrict_mount_tree(tree.get(), attributes));
+  return tree;
+}
+
+}  // namespace writ

@@ -1,0 +1,100 @@
+#include "broker/kernel/capabilities.h"
+
+#include <linux/securebits.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+#include <array>
+#include <cerrno>
+
+#include "broker/kernel/raw_syscall.h"
+
+namespace writ {
+namespace {
+
+// Above CAP_LAST_CAP prctl answers EINVAL, which ends both loops; 64 is the width of the kernel's set.
+constexpr int kCapabilityLimit = 64;
+
+constexpr unsigned long kLockedSecurebits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                                            SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                                            SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+
+long drop_bounding_set() {
+  for (int capability = 0; capability < kCapabilityLimit; ++capability) {
+    const long dropped = raw_syscall(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (dropped == -EINVAL) return 0;
+    if (dropped < 0) return dropped;
+  }
+  return 0;
+}
+
+bool bounding_set_is_empty() {
+  for (int capability = 0; capability < kCapabilityLimit; ++capability)
+    switch (raw_syscall(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0)) {
+      case 0:
+        continue;
+      case -EINVAL:
+        return true;  // beyond the last one the kernel knows
+      default:
+        return false;
+    }
+  return true;
+}
+
+long clear_sets() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> none{};
+  return raw_syscall(SYS_capset, &header, none.data());
+}
+
+bool sets_are_empty() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> sets{};
+  if (raw_syscall(SYS_capget, &header, sets.data()) < 0) return false;
+  for (const __user_cap_data_struct& half : sets)
+    if ((half.effective | half.permitted | half.inheritable) != 0) return false;
+  return true;
+}
+
+}  // namespace
+
+long drop_every_capability() {
+  // The bounding set needs CAP_SETPCAP, so it goes first; the sets themselves go last.
+  if (const long result = drop_bounding_set(); result < 0) return result;
+  if (const long result = raw_syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); result < 0)
+    return result;
+  if (const long result = raw_syscall(SYS_prctl, PR_SET_SECUREBITS, kLockedSecurebits, 0, 0, 0); result < 0)
+    return result;
+  if (const long result = clear_sets(); result < 0) return result;
+  return sets_are_empty() && bounding_set_is_empty() ? 0 : -ENOTRECOVERABLE;
+}
+
+Status limit_broker_capabilities() {
+  // SYS_ADMIN: mounts and namespaces. SETUID, SETGID: identity maps. DAC_*, FOWNER, CHOWN: root's own files as root
+  // expects to grant them. KILL, SYS_PTRACE: its sandboxes. SYS_RESOURCE: limits. SETPCAP, NET_ADMIN, SETFCAP are not.
+  constexpr std::array<cap_value_t, 9> kKept = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID,     CAP_DAC_OVERRIDE, CAP_FOWNER,
+                                                CAP_CHOWN,     CAP_KILL,   CAP_SYS_PTRACE, CAP_SYS_RESOURCE};
+  for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability) {
+    bool kept = false;
+    for (const cap_value_t wanted : kKept) kept = kept || wanted == capability;
+    if (!kept && cap_get_bound(capability) == 1 && cap_drop_bound(capability) != 0)
+      return fail_errno(errno, "cannot reduce the broker's capability bounding set");
+  }
+  cap_t current = cap_get_proc();
+  cap_t reduced = cap_init();
+  for (const cap_value_t wanted : kKept) {
+    cap_flag_value_t held = CAP_CLEAR;
+    cap_get_flag(current, wanted, CAP_PERMITTED, &held);
+    if (held == CAP_CLEAR) continue;
+    cap_set_flag(reduced, CAP_PERMITTED, 1, &wanted, CAP_SET);
+    cap_set_flag(reduced, CAP_EFFECTIVE, 1, &wanted, CAP_SET);
+  }
+  const int result = cap_set_proc(reduced);
+  const int set_errno = errno;
+  cap_free(current);
+  cap_free(reduced);
+  if (result != 0) return fail_errno(set_errno, "cannot reduce the broker's capabilities");
+  return {};
+}
+
+}  // namespace writ

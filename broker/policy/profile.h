@@ -1,0 +1,109 @@
+// Profile: one resolved policy, after `extends`, variables and command-line additions. Immutable once it is made.
+// Pure data: nothing here makes a system call. Absent means none, never unlimited.
+#ifndef WRIT_BROKER_POLICY_PROFILE_H_
+#define WRIT_BROKER_POLICY_PROFILE_H_
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/policy/layer.h"
+
+namespace writ {
+
+enum class PathAccess : std::uint8_t { kRead, kWrite };       // write includes read
+enum class Presence : std::uint8_t { kRequired, kOptional };  // optional: skipped when the path does not exist
+enum class Execution : std::uint8_t { kAllowed, kDenied };    // may programs be executed from there?
+
+// A file or directory tree that appears in the view at its own path.
+struct PathGrant {
+  std::string path;  // absolute, lexically normal, variables expanded
+  PathAccess access = PathAccess::kRead;
+  Presence presence = Presence::kRequired;
+  // True when the person named exactly this path (command line, or a profile's own entry): the one way in which a
+  // path of the secrets list may enter a view.
+  bool named_exactly = false;
+};
+
+struct FilesystemPolicy {
+  std::vector<PathGrant> grants;
+  // Absolute paths that stay invisible even inside a granted tree (secrets, runtime sockets). A grant that names a
+  // hidden path exactly wins over the entry.
+  std::vector<std::string> hide;
+  // Paths relative to the root of each writable grant: existing ones are read-only, new ones are quarantined.
+  std::vector<std::string> protect;
+  // Paths relative to the root of each writable grant: a change is allowed and reported at the end of the run.
+  std::vector<std::string> report_changes;
+  Execution scratch_execution = Execution::kAllowed;   // /tmp and the private home
+  Execution writable_execution = Execution::kAllowed;  // writable grants
+};
+
+struct EnvironmentPolicy {
+  std::vector<std::string> pass;                         // exact names, or a prefix ending in one '*'
+  std::vector<std::pair<std::string, std::string>> set;  // name, value; wins over pass
+};
+
+enum class UnixSockets : std::uint8_t {
+  kNone,     // socketpair(2) only: no socket in a granted tree can be connected to
+  kAllowed,  // AF_UNIX sockets can be made; sockets inside granted trees can be connected to
+};
+
+enum class NetlinkSockets : std::uint8_t { kNone, kRoute };
+
+struct ProcessPolicy {
+  std::string hostname = "writ";
+  UnixSockets unix_sockets = UnixSockets::kNone;
+  NetlinkSockets netlink = NetlinkSockets::kNone;
+};
+
+// Limits of one run. An absent optional means that this kind of limit is not set by the profile; sizes and counts that
+// protect the host always have a value.
+struct LimitPolicy {
+  std::optional<std::chrono::milliseconds> wall_time;
+  std::chrono::milliseconds kill_grace{2000};  // between SIGTERM and SIGKILL at the wall-time limit
+  std::optional<std::uint64_t> cpu_seconds;    // RLIMIT_CPU, per process
+  std::optional<std::uint64_t> address_space;  // bytes, RLIMIT_AS, per process
+  std::optional<std::uint64_t> file_size;      // bytes, RLIMIT_FSIZE
+  std::uint64_t processes = 4096;              // RLIMIT_NPROC, counted per sandbox (user namespace, kernel 5.14)
+  std::uint64_t open_files = 65536;            // RLIMIT_NOFILE
+  std::uint64_t tmp_size = 2ull << 30;         // bytes, the private /tmp and home together
+  std::uint64_t shm_size = 256ull << 20;       // bytes, the private /dev/shm
+};
+
+enum class SyscallBase : std::uint8_t { kStandard, kStrict };
+
+struct SyscallPolicy {
+  SyscallBase base = SyscallBase::kStandard;
+  std::vector<std::string> allow;  // names added to the base; never one of the always-denied ones
+  std::vector<std::string> deny;   // names removed; wins over allow
+};
+
+enum class TerminalMode : std::uint8_t {
+  kAuto,  // a pseudo-terminal when standard input or output is one
+  kNone,  // never a terminal: a terminal on standard input reads as end of file
+};
+
+enum class NetworkMode : std::uint8_t { kNone, kHost };
+
+struct Profile {
+  std::string name;
+  std::string description;
+  FilesystemPolicy filesystem;
+  EnvironmentPolicy environment;
+  ProcessPolicy process;
+  LimitPolicy limits;
+  SyscallPolicy syscalls;
+  std::array<Requirement, kLayerCount> isolation{};  // default: every layer is required
+  TerminalMode terminal = TerminalMode::kAuto;
+  NetworkMode network = NetworkMode::kNone;
+
+  [[nodiscard]] Requirement requirement(Layer layer) const { return isolation[static_cast<std::size_t>(layer)]; }
+};
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_POLICY_PROFILE_H_

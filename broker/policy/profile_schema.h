@@ -1,0 +1,29 @@
+// The closed schema of a profile file: which keys exist, of which kind, within which bounds. Internal to the profile
+// loader. Pure; any thread.
+#ifndef WRIT_BROKER_POLICY_PROFILE_SCHEMA_H_
+#define WRIT_BROKER_POLICY_PROFILE_SCHEMA_H_
+
+#include <vector>
+
+#include "broker/base/error.h"
+#include "broker/policy/profile_draft.h"
+#include "broker/policy/yaml_document.h"
+
+namespace writ {
+
+// What must be known of a file before its bases are loaded.
+struct ProfileHeader {
+  SourceText name;
+  std::vector<SourceText> extends;
+};
+
+// Checks the version and every top-level key, and returns name and bases. Errors carry file:line:column.
+[[nodiscard]] Result<ProfileHeader> read_profile_header(const YamlDocument& document);
+
+// Lays `document` over `draft`: empties the lists that its `reset` names, then adds its own entries and overrides
+// scalars. `document` must have passed read_profile_header() and outlive `draft`. Errors carry file:line:column.
+[[nodiscard]] Status apply_profile(const YamlDocument& document, ProfileDraft& draft);
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_POLICY_PROFILE_SCHEMA_H_

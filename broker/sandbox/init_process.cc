@@ -1,0 +1,403 @@
+#include "broker/sandbox/init_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+
+#include "broker/kernel/cgroup_namespace.h"
+#include "broker/kernel/descriptor_table.h"
+#include "broker/kernel/ipc_namespace.h"
+#include "broker/kernel/kernel_abi.h"
+#include "broker/kernel/mount_namespace.h"
+#include "broker/kernel/network_namespace.h"
+#include "broker/kernel/raw_syscall.h"
+#include "broker/kernel/uts_namespace.h"
+#include "broker/sandbox/child_plan.h"
+#include "broker/sandbox/tool_process.h"
+
+namespace writ {
+namespace {
+
+constexpr std::size_t kToolStackSize = std::size_t{64} << 10;
+
+// The state of one init. One object in static storage: init must not allocate.
+struct Init {
+  int control = -1;
+  int proc = -1;  // detached, writable: for the second identity map; the view gets a read-only clone of it
+  std::uint64_t saved_signal_mask = 0;
+  char* plan_bytes = nullptr;
+  ChildPlan* plan = nullptr;
+  std::array<int, kPlanDescriptorLimit> received{};
+  std::array<std::int32_t, kLayerCount> layer_errors{};
+  SetupStep namespace_steps_failed[kLayerCount] = {};
+  std::uint32_t degraded = 0;
+  int tool = -1;
+  int tool_pidfd = -1;
+};
+
+Init init;
+alignas(16) std::array<char, kToolStackSize> tool_stack;
+
+[[noreturn]] void leave() {
+  for (;;) raw_syscall(SYS_exit_group, 0);
+}
+
+void send_report(InitReport& report, int descriptor = -1) {
+  report.degraded_layers = init.degraded;
+  report.layer_errors = init.layer_errors;
+  iovec part{&report, sizeof report};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (descriptor >= 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    __builtin_memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  }
+  raw_syscall(SYS_sendmsg, init.control, &message, MSG_NOSIGNAL);
+}
+
+[[noreturn]] void fail_step(SetupStep step, long error) {
+  InitReport report{};
+  report.event = InitEvent::kFailed;
+  report.step = step;
+  report.error = static_cast<std::int32_t>(error);
+  send_report(report);
+  leave();
+}
+
+void require(SetupStep step, long result) {
+  if (result < 0) fail_step(step, -result);
+}
+
+// Remembers how the namespace of `layer` went; whether that is fatal is known when the plan arrives.
+void note_layer(Layer layer, SetupStep step, long result) {
+  const auto index = static_cast<std::size_t>(layer);
+  if (result >= 0 || init.layer_errors[index] != 0) return;
+  init.layer_errors[index] = static_cast<std::int32_t>(-result);
+  init.namespace_steps_failed[index] = step;
+}
+
+bool wanted(Layer layer) { return (init.plan->layers & layer_bit(layer)) != 0; }
+
+void die_with_broker() {
+  // The broker may have died before this line; then the control socket says so at the first receive.
+  require(SetupStep::kDieWithBroker, raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+}
+
+void block_signals() {
+  const std::uint64_t all = ~std::uint64_t{0};
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &init.saved_signal_mask, sizeof all);
+}
+
+long map_own_identity(const IdentityMap& identity) {
+  const long proc = raw_syscall(SYS_open, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  if (proc < 0) return proc;
+  const long result = write_identity_map(static_cast<int>(proc), "self", identity, SetgroupsRule::kDeny);
+  raw_syscall(SYS_close, proc);
+  return result;
+}
+
+// Leaves the host's mounts while there is nothing else to do: copying them was the price of a new namespace, and giving
+// them back costs a grace period of the kernel that the launch would otherwise wait for. Only a head start: whatever goes
+// wrong here shows again, with its error, when the view is entered.
+void leave_host_mounts(const InitOptions& options) {
+  if (options.user_namespace == UserNamespaceStart::kAbsent) return;
+  const long context = raw_syscall(SYS_fsopen, "tmpfs", abi::kFsopenCloexec);
+  if (context < 0) return;
+  raw_syscall(SYS_fsconfig, context, abi::kFsconfigCreate, nullptr, nullptr, 0);
+  const long empty = raw_syscall(SYS_fsmount, context, abi::kFsmountCloexec, abi::kMountReadOnly);
+  raw_syscall(SYS_close, context);
+  if (empty < 0) return;
+  if (pivot_into_view(static_cast<int>(empty)) < 0) raw_syscall(SYS_chdir, "/");
+  raw_syscall(SYS_close, empty);
+}
+
+void make_network(NetworkStart start) {
+  if (start == NetworkStart::kInherited) return;
+  const long entered = enter_network_namespace();
+  note_layer(Layer::kNetworkNamespace, SetupStep::kNetworkNamespace, entered);
+  if (entered >= 0) note_layer(Layer::kNetworkNamespace, SetupStep::kLoopback, bring_up_loopback());
+}
+
+// Everything that does not depend on the policy, so that it overlaps with the broker's parsing.
+void make_namespaces(const InitOptions& options) {
+  if (options.user_namespace == UserNamespaceStart::kAbsent)
+    note_layer(Layer::kUserNamespace, SetupStep::kUserNamespace, -options.user_namespace_error);
+  if (options.user_namespace == UserNamespaceStart::kSelfMapped)
+    note_layer(Layer::kUserNamespace, SetupStep::kUserNamespace, map_own_identity(options.identity));
+  note_layer(Layer::kPidNamespace, SetupStep::kPidNamespace, -options.pid_namespace_error);
+  note_layer(Layer::kIpcNamespace, SetupStep::kIpcNamespace, enter_ipc_namespace());
+  note_layer(Layer::kUtsNamespace, SetupStep::kUtsNamespace, enter_uts_namespace());
+  note_layer(Layer::kCgroupNamespace, SetupStep::kCgroupNamespace, enter_cgroup_namespace());
+  const long mounts = enter_mount_namespace();
+  note_layer(Layer::kView, SetupStep::kMountNamespace, mounts);
+  if (mounts >= 0) {
+    const long proc = make_detached_proc();
+    note_layer(Layer::kView, SetupStep::kPrivateProc, proc);
+    init.proc = static_cast<int>(proc);
+  }
+  make_network(options.network);
+  if (init.proc >= 0) leave_host_mounts(options);
+}
+
+// Takes the descriptors out of `message`; anything unexpected is a broken broker.
+bool take_descriptors(msghdr& message) {
+  std::size_t count = 0;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return false;
+    const std::size_t sent = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    if (count + sent > init.received.size()) return false;
+    __builtin_memcpy(init.received.data() + count, CMSG_DATA(header), sent * sizeof(int));
+    count += sent;
+  }
+  return count > 0 && (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) == 0;
+}
+
+// The plan is the memory file that comes first; mapped privately, so nobody can change it under us.
+void map_plan(int memory) {
+  ChildPlan head{};
+  const long got = raw_syscall(SYS_pread64, memory, &head, sizeof head, 0);
+  if (got != static_cast<long>(sizeof head) || head.magic != kChildPlanMagic)
+    fail_step(SetupStep::kReceivePlan, EPROTO);
+  const long mapped = raw_syscall(SYS_mmap, nullptr, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, memory, 0);
+  require(SetupStep::kReceivePlan, mapped > -4096 && mapped < 0 ? mapped : 0);
+  init.plan_bytes = reinterpret_cast<char*>(mapped);
+  init.plan = reinterpret_cast<ChildPlan*>(init.plan_bytes);
+}
+
+void receive_plan() {
+  InitRequest request{};
+  iovec part{&request, sizeof request};
+  alignas(cmsghdr) static std::array<char, CMSG_SPACE(sizeof(int) * kPlanDescriptorLimit)> control;
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const long got = raw_syscall(SYS_recvmsg, init.control, &message, MSG_CMSG_CLOEXEC);
+  if (got == 0) leave();  // the broker is gone, or needs no sandbox after all
+  require(SetupStep::kReceivePlan, got);
+  if (request.command != InitCommand::kPlan || !take_descriptors(message)) fail_step(SetupStep::kReceivePlan, EPROTO);
+  map_plan(init.received[0]);
+}
+
+// Stops the launch for a required layer that failed, and notes the others.
+void judge_layers() {
+  for (std::size_t i = 0; i < kLayerCount; ++i) {
+    const std::uint32_t bit = layer_bit(static_cast<Layer>(i));
+    if (init.layer_errors[i] == 0 || (init.plan->layers & bit) == 0) continue;
+    if ((init.plan->required_layers & bit) != 0) fail_step(init.namespace_steps_failed[i], init.layer_errors[i]);
+    init.degraded |= bit;
+    init.plan->layers &= ~bit;
+  }
+}
+
+// Root's init starts with ids that its user namespace does not map; from here on it is the sandbox's own identity.
+void take_identity(UserNamespaceStart start) {
+  if (start != UserNamespaceStart::kBrokerMapped) return;
+  const std::uint32_t gid = init.plan->identity.inside_gid;
+  const std::uint32_t uid = init.plan->identity.inside_uid;
+  require(SetupStep::kIdentity, raw_syscall(SYS_setgroups, 0, nullptr));
+  require(SetupStep::kIdentity, raw_syscall(SYS_setresgid, gid, gid, gid));
+  require(SetupStep::kIdentity, raw_syscall(SYS_setresuid, uid, uid, uid));
+  // The change of identity cleared both (prctl(2)): the death signal, and the right to its own /proc files, which the
+  // second identity map needs.
+  die_with_broker();
+  require(SetupStep::kIdentity, raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0));
+}
+
+void attach_proc() {
+  const long clone =
+      raw_syscall(SYS_open_tree, init.proc, "", abi::kOpenTreeClone | abi::kOpenTreeCloexec | AT_EMPTY_PATH);
+  require(SetupStep::kAttachProc, clone);
+  // Read-only: /proc/self/mem, oom_score_adj, uid_map and every /proc/sys file refuse writing whatever the identity.
+  const abi::MountAttributes read_only{
+      abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute, 0, 0, 0};
+  require(SetupStep::kAttachProc,
+          raw_syscall(SYS_mount_setattr, clone, "", AT_EMPTY_PATH, &read_only, sizeof read_only));
+  require(SetupStep::kAttachProc,
+          raw_syscall(SYS_move_mount, clone, "", AT_FDCWD, "/proc", abi::kMoveMountFromEmptyPath));
+  raw_syscall(SYS_close, clone);
+}
+
+void enter_view() {
+  if (!wanted(Layer::kView)) return;
+  const ChildPlan& plan = *init.plan;
+  if (!wanted(Layer::kUserNamespace)) require(SetupStep::kAssembleView, make_all_mounts_private());
+  const int view = init.received[static_cast<std::size_t>(plan.view_index)];
+  require(SetupStep::kPivotRoot, pivot_into_view(view));
+  attach_proc();
+}
+
+void offsets_to_pointers(PlanRange vector) {
+  auto* entries = reinterpret_cast<std::uint64_t*>(init.plan_bytes + vector.offset);
+  for (std::uint32_t i = 0; i < vector.length; ++i) entries[i] += reinterpret_cast<std::uint64_t>(init.plan_bytes);
+}
+
+// Init leads the session that owns the tool's terminal. Were the tool itself the leader, its process group would be
+// orphaned (its parent in another session) and the kernel would ignore Ctrl-Z (POSIX, "orphaned process group").
+void take_terminal() {
+  if (init.plan->terminal != TerminalRole::kControlling) return;
+  for (std::uint32_t i = 0; i < init.plan->descriptor_count; ++i) {
+    const PlanDescriptor& descriptor = init.plan->descriptors[i];
+    if (descriptor.number != init.plan->terminal_number) continue;
+    const int terminal = init.received[static_cast<std::size_t>(descriptor.index)];
+    require(SetupStep::kSession, raw_syscall(SYS_ioctl, terminal, TIOCSCTTY, 0));
+  }
+}
+
+long clone_tool(ToolStart& start) {
+  unsigned long flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+  if (start.locked_view) flags |= CLONE_NEWUSER | CLONE_NEWNS;
+  // glibc's clone(2) wrapper switches the stack and nothing else; CLONE_VFORK keeps us from running beside the child.
+  const int child = ::clone(run_tool_process, tool_stack.data() + tool_stack.size(), static_cast<int>(flags), &start,
+                            &init.tool_pidfd);
+  return child < 0 ? -errno : child;
+}
+
+void start_tool() {
+  take_terminal();
+  ToolStart start{init.plan,
+                  init.plan_bytes,
+                  init.received.data(),
+                  init.proc,
+                  wanted(Layer::kLockedView),
+                  init.saved_signal_mask,
+                  SetupStep::kStartTool,
+                  0};
+  long child = clone_tool(start);
+  if (child < 0 && start.locked_view && (init.plan->required_layers & layer_bit(Layer::kLockedView)) == 0) {
+    init.layer_errors[static_cast<std::size_t>(Layer::kLockedView)] = static_cast<std::int32_t>(-child);
+    init.degraded |= layer_bit(Layer::kLockedView);
+    start.locked_view = false;
+    child = clone_tool(start);
+  }
+  if (child < 0) fail_step(start.locked_view ? SetupStep::kLockView : SetupStep::kStartTool, -child);
+  if (start.error != 0) fail_step(start.step, start.error);
+  // Killed before it could execute anything (for example by its own filter): no program ran, so it is a failure.
+  if (start.step != SetupStep::kExec) fail_step(start.step, EINTR);
+  init.tool = static_cast<int>(child);
+}
+
+void release_plan() {
+  raw_syscall(SYS_munmap, init.plan_bytes, init.plan->size);
+  init.plan = nullptr;
+  // The tool runs now: it must not be able to look into us through /proc (dumpable 0), should it ever get the chance.
+  raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+// Joins the tool's mount namespace, where every mount is locked. The one in which they were not goes away now, while the
+// tool runs, instead of when somebody waits for its end. A tool that has ended already makes this fail, which does not
+// matter then.
+void join_locked_view() {
+  if (wanted(Layer::kLockedView)) raw_syscall(SYS_setns, init.tool_pidfd, CLONE_NEWNS);
+}
+
+void report_started() {
+  InitReport report{};
+  report.event = InitEvent::kStarted;
+  send_report(report, init.tool_pidfd);
+}
+
+// Keeps the control socket and nothing else. Holding one of the tool's streams would make its reader wait for an end of
+// file that cannot come; holding the view or the writable /proc would be power that is no longer needed.
+void release_descriptors() {
+  if (init.control != 0) {
+    raw_syscall(SYS_dup3, init.control, 0, O_CLOEXEC);
+    init.control = 0;
+  }
+  if (close_descriptors_from(1) < 0) leave();  // an init that keeps what it should not have ends everything
+}
+
+[[noreturn]] void report_exit(int status) {
+  InitReport report{};
+  report.event = InitEvent::kExited;
+  report.status = status;
+  raw_syscall(SYS_getrusage, RUSAGE_CHILDREN, &report.usage);
+  send_report(report);
+  leave();  // the kernel kills everything else in this pid namespace
+}
+
+void reap() {
+  for (;;) {
+    int status = 0;
+    const long child = raw_syscall(SYS_wait4, -1, &status, WNOHANG | WUNTRACED, nullptr);
+    if (child <= 0) return;
+    if (child != init.tool) continue;
+    if (!WIFSTOPPED(status)) report_exit(status);
+    InitReport report{};
+    report.event = InitEvent::kStopped;
+    report.status = WSTOPSIG(status);
+    send_report(report);
+  }
+}
+
+void obey() {
+  InitRequest request{};
+  const long got = raw_syscall(SYS_recvfrom, init.control, &request, sizeof request, 0, nullptr, nullptr);
+  if (got == 0) leave();  // the broker closed its end: end everything
+  if (got != static_cast<long>(sizeof request) || request.command != InitCommand::kSignal) return;
+  raw_syscall(SYS_kill, -init.tool, request.signal);
+}
+
+[[noreturn]] void supervise() {
+  const std::uint64_t child_signal = std::uint64_t{1} << (SIGCHLD - 1);
+  const long signals = raw_syscall(SYS_signalfd4, -1, &child_signal, sizeof child_signal, SFD_CLOEXEC | SFD_NONBLOCK);
+  reap();
+  for (;;) {
+    std::array<pollfd, 2> ready{{{init.control, POLLIN, 0}, {static_cast<int>(signals), POLLIN, 0}}};
+    raw_syscall(SYS_ppoll, ready.data(), ready.size(), nullptr, nullptr, 0);
+    if (ready[1].revents != 0) {
+      signalfd_siginfo info{};
+      raw_syscall(SYS_read, signals, &info, sizeof info);
+      reap();
+    }
+    if (ready[0].revents != 0) obey();
+  }
+}
+
+}  // namespace
+
+void run_init_process(int control, const InitOptions& options) {
+  init.control = control;
+  block_signals();
+  die_with_broker();
+  raw_syscall(SYS_setsid);  // out of the terminal's reach: its signals are for the front end
+  make_namespaces(options);
+  receive_plan();
+  judge_layers();
+  take_identity(options.user_namespace);
+  if (wanted(Layer::kUtsNamespace))
+    require(SetupStep::kHostName,
+            set_host_name(init.plan_bytes + init.plan->host_name.offset, init.plan->host_name.length));
+  enter_view();
+  offsets_to_pointers(init.plan->arguments);
+  offsets_to_pointers(init.plan->environment);
+  start_tool();
+  report_started();
+  join_locked_view();
+  release_plan();
+  release_descriptors();
+  supervise();
+}
+
+}  // namespace writ

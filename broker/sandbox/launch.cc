@@ -1,0 +1,233 @@
+#include "broker/sandbox/launch.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "broker/base/escape.h"
+#include "broker/grant/tree_grant.h"
+#include "broker/kernel/landlock.h"
+#include "broker/sandbox/setup_step.h"
+
+namespace writ {
+namespace {
+
+using Failure = tl::unexpected<LaunchError>;
+
+Failure launch_failure(Error error, int exit_status = kExitWritFailed) {
+  return Failure(LaunchError{exit_status, std::move(error)});
+}
+
+LayerStatus& layer_status(LayerStatuses& layers, Layer layer) { return layers[static_cast<std::size_t>(layer)]; }
+
+// RLIMIT_CORE 1 and not 0: with 0 a piped core handler still runs, with 1 neither file nor handler does (core(5)).
+constexpr std::uint64_t kNoCoreDumps = 1;
+
+std::vector<ProcessLimit> process_limits(const LimitPolicy& limits) {
+  std::vector<ProcessLimit> list{
+      {RLIMIT_CORE, kNoCoreDumps}, {RLIMIT_NPROC, limits.processes}, {RLIMIT_NOFILE, limits.open_files}};
+  if (limits.cpu_seconds) list.push_back({RLIMIT_CPU, *limits.cpu_seconds});
+  if (limits.address_space) list.push_back({RLIMIT_AS, *limits.address_space});
+  if (limits.file_size) list.push_back({RLIMIT_FSIZE, *limits.file_size});
+  return list;
+}
+
+// Marks `layer` as missing; an error when the profile requires it.
+Status lose_layer(const Profile& profile, LayerStatuses& layers, Layer layer, const Error& reason) {
+  if (profile.requirement(layer) == Requirement::kRequire)
+    return tl::unexpected<Error>(
+        Error{"cannot put the required layer " + std::string(layer_name(layer)) + " in place: " + reason.what,
+              reason.system_errno, reason.hint.empty() ? "`writ doctor` says what this host lacks" : reason.hint});
+  layer_status(layers, layer) = {LayerState::kDegraded, reason.describe()};
+  return {};
+}
+
+class LaunchPreparation {
+ public:
+  LaunchPreparation(const BrokerStart& broker, LaunchRequest request)
+      : broker_(broker), request_(std::move(request)), profile_(*request_.profile) {}
+
+  tl::expected<PreparedLaunch, LaunchError> run();
+
+ private:
+  Status choose_layers();
+  Status make_view();
+  Status require_no_hidden_paths();
+  Status make_landlock();
+  Status add_grant_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened);
+  tl::expected<Program, ProgramError> find_program();
+  void fill_content();
+  bool active(Layer layer) { return layer_status(prepared_.layers, layer).state == LayerState::kActive; }
+
+  const BrokerStart& broker_;
+  LaunchRequest request_;
+  const Profile& profile_;
+  PreparedLaunch prepared_;
+};
+
+Status LaunchPreparation::choose_layers() {
+  if (profile_.network == NetworkMode::kHost)
+    layer_status(prepared_.layers, Layer::kNetworkNamespace).state = LayerState::kNotWanted;
+  if (!broker_.mount_authority) {
+    WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kView, broker_.mount_authority.error()));
+    WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kLockedView, broker_.mount_authority.error()));
+  }
+  if (request_.landlock_abi == 0)
+    WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kLandlock, Error{"this kernel has no Landlock", 0, ""}));
+  return {};
+}
+
+// Without a view nothing can be hidden inside a granted tree: Landlock rules only add.
+Status LaunchPreparation::require_no_hidden_paths() {
+  for (const std::string& hidden : profile_.filesystem.hide) {
+    if (::access(hidden.c_str(), R_OK) != 0) continue;
+    for (const PathGrant& grant : profile_.filesystem.grants)
+      if (grant.path != hidden && hidden.starts_with(grant.path + "/"))
+        return fail("without the view " + quote_bytes(hidden) + " cannot be hidden inside " + quote_bytes(grant.path),
+                    "grant smaller trees, or run where user namespaces are available");
+  }
+  return {};
+}
+
+Status LaunchPreparation::make_view() {
+  if (!active(Layer::kView)) {
+    WRIT_TRY(require_no_hidden_paths());
+    prepared_.view.root.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    for (const PathGrant& grant : profile_.filesystem.grants)
+      prepared_.view.entries.push_back({grant.path, grant.access == PathAccess::kWrite ? "write" : "read"});
+    return {};
+  }
+  if (request_.assembly == ViewAssembly::kAttached) WRIT_TRY(own_mount_namespace(broker_));
+  auto make_options = [&] {
+    UniqueFd devpts(request_.devpts.valid() ? ::fcntl(request_.devpts.get(), F_DUPFD_CLOEXEC, 3) : -1);
+    return ViewOptions{request_.home, request_.user_name, request_.identity, std::move(devpts), request_.assembly};
+  };
+  auto view = build_view(profile_, make_options());
+  // Kernels before 6.15 attach nothing to a detached tree: EINVAL (move_mount(2)).
+  if (!view && view.error().system_errno == EINVAL && request_.assembly == ViewAssembly::kAutomatic) {
+    request_.assembly = ViewAssembly::kAttached;
+    WRIT_TRY(own_mount_namespace(broker_));
+    view = build_view(profile_, make_options());
+  }
+  WRIT_ASSIGN(prepared_.view, std::move(view));
+  return {};
+}
+
+Status LaunchPreparation::add_grant_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened) {
+  for (const PathGrant& grant : profile_.filesystem.grants) {
+    auto tree = open_host_tree(grant.path);
+    if (!tree && grant.presence == Presence::kOptional) continue;
+    if (!tree) return tl::unexpected<Error>(std::move(tree.error()));
+    const bool writable = grant.access == PathAccess::kWrite;
+    plan.rules.push_back({tree->object.get(), writable ? ~std::uint64_t{0} : landlock_read_rights()});
+    opened.push_back(std::move(*tree));
+  }
+  return {};
+}
+
+// With a view one rule on its root is the floor: it also covers trees that are attached later. Without a view Landlock
+// alone stands between the tool and the host, so it handles everything and has a rule for each grant.
+Status LaunchPreparation::make_landlock() {
+  if (!active(Layer::kLandlock)) return {};
+  LandlockPlan plan;
+  std::vector<OpenedTree> opened;
+  const bool view = active(Layer::kView);
+  const bool everything = !view || profile_.syscalls.base == SyscallBase::kStrict;
+  plan.coverage = everything ? LandlockCoverage::kEverything : LandlockCoverage::kWrites;
+  const bool no_network = profile_.network == NetworkMode::kNone;
+  const bool may_lose_network = profile_.requirement(Layer::kNetworkNamespace) == Requirement::kPrefer;
+  plan.tcp = no_network && may_lose_network ? LandlockTcp::kDenied : LandlockTcp::kUnrestricted;
+  if (view)
+    plan.rules.push_back({prepared_.view.root.get(), ~std::uint64_t{0}});
+  else
+    WRIT_TRY(add_grant_rules(plan, opened));
+  auto ruleset = create_landlock_ruleset(plan, request_.landlock_abi);
+  if (!ruleset) return lose_layer(profile_, prepared_.layers, Layer::kLandlock, ruleset.error());
+  prepared_.landlock_ruleset = std::move(*ruleset);
+  return {};
+}
+
+tl::expected<Program, ProgramError> LaunchPreparation::find_program() {
+  ProgramRequest lookup{prepared_.view.root.get(), request_.argv, {}, request_.working_directory};
+  constexpr std::string_view kPath = "PATH=";
+  for (const std::string& variable : request_.environment)
+    if (variable.starts_with(kPath)) lookup.search_path = variable.substr(kPath.size());
+  if (lookup.search_path.empty()) lookup.search_path = "/usr/local/bin:/usr/bin:/bin";
+  return resolve_program(lookup);
+}
+
+void LaunchPreparation::fill_content() {
+  PlanContent& content = prepared_.content;
+  for (const LayerName& entry : kLayerNames) {
+    if (active(entry.layer)) content.layers |= layer_bit(entry.layer);
+    if (profile_.requirement(entry.layer) == Requirement::kRequire) content.required_layers |= layer_bit(entry.layer);
+  }
+  content.identity = request_.identity.map;
+  content.host_name = profile_.process.hostname;
+  content.working_directory = request_.working_directory;
+  content.view_root = active(Layer::kView) ? prepared_.view.root.get() : -1;
+  content.landlock_ruleset = prepared_.landlock_ruleset.valid() ? prepared_.landlock_ruleset.get() : -1;
+  content.program = prepared_.program.executable.get();
+  content.terminal_number = request_.terminal_number;
+  content.descriptors = std::move(request_.descriptors);
+  content.limits = process_limits(profile_.limits);
+  content.filter = std::move(request_.filter);
+  content.arguments = prepared_.program.arguments;
+  content.environment = std::move(request_.environment);
+}
+
+tl::expected<PreparedLaunch, LaunchError> LaunchPreparation::run() {
+  for (Status (LaunchPreparation::*step)() :
+       {&LaunchPreparation::choose_layers, &LaunchPreparation::make_view, &LaunchPreparation::make_landlock})
+    if (Status done = (this->*step)(); !done) return launch_failure(std::move(done.error()));
+  auto program = find_program();
+  if (!program) return launch_failure(std::move(program.error().error), static_cast<int>(program.error().problem));
+  prepared_.program = std::move(*program);
+  fill_content();
+  return std::move(prepared_);
+}
+
+// What init says about a launch that failed, in words.
+LaunchError failed_step(const InitReport& report) {
+  const SetupStepText& text = setup_step_text(report.step);
+  LaunchError failure{kExitWritFailed, {"cannot " + std::string(text.action), report.error, std::string(text.hint)}};
+  if (report.step == SetupStep::kExec) failure.exit_status = report.error == ENOENT ? 127 : 126;
+  return failure;
+}
+
+void note_lost_layers(LayerStatuses& layers, const InitReport& report) {
+  for (std::size_t i = 0; i < kLayerCount; ++i)
+    if ((report.degraded_layers & layer_bit(static_cast<Layer>(i))) != 0)
+      layers[i] = {LayerState::kDegraded, std::strerror(report.layer_errors[i])};
+}
+
+}  // namespace
+
+tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& broker, LaunchRequest request) {
+  return LaunchPreparation(broker, std::move(request)).run();
+}
+
+tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, const BrokerStart& broker,
+                                                   PreparedLaunch& prepared) {
+  const bool maps_by_broker = broker.uid == 0 && (prepared.content.layers & layer_bit(Layer::kUserNamespace)) != 0;
+  if (maps_by_broker)
+    if (Status mapped = sandbox.map_identity(prepared.content.identity); !mapped)
+      return launch_failure(std::move(mapped.error()));
+  auto plan = write_plan(prepared.content);
+  if (!plan) return launch_failure(std::move(plan.error()));
+  if (Status sent = sandbox.send_plan(plan->memory.get(), plan->descriptors); !sent)
+    return launch_failure(std::move(sent.error()));
+  auto message = sandbox.receive();
+  if (!message) return launch_failure({"the sandbox's init died while it set up the sandbox", 0, ""});
+  if (message->report.event != InitEvent::kStarted)
+    return launch_failure(failed_step(message->report).error, failed_step(message->report).exit_status);
+  note_lost_layers(prepared.layers, message->report);
+  return std::move(message->tool);
+}
+
+}  // namespace writ

@@ -1,0 +1,76 @@
+// Launch: a resolved profile and a command → a prepared plan → a running sandbox.
+#ifndef WRIT_BROKER_SANDBOX_LAUNCH_H_
+#define WRIT_BROKER_SANDBOX_LAUNCH_H_
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/base/error.h"
+#include "broker/base/unique_fd.h"
+#include "broker/policy/bpf_program.h"
+#include "broker/policy/profile.h"
+#include "broker/sandbox/broker_start.h"
+#include "broker/sandbox/identity.h"
+#include "broker/sandbox/plan_writer.h"
+#include "broker/sandbox/program.h"
+#include "broker/sandbox/view.h"
+
+namespace writ {
+
+// Exit statuses of Writ itself, as env(1) and timeout(1) have them.
+inline constexpr int kExitTimedOut = 124;
+inline constexpr int kExitWritFailed = 125;
+
+struct LaunchError {
+  int exit_status = kExitWritFailed;
+  Error error;
+};
+
+struct LaunchRequest {
+  const Profile* profile = nullptr;  // borrowed
+  ToolIdentity identity;
+  std::string working_directory;
+  std::string home;
+  std::string user_name;
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;        // "NAME=value"
+  std::vector<GrantedDescriptor> descriptors;  // 0, 1, 2 and what else was granted
+  int terminal_number = -1;
+  UniqueFd devpts;
+  BpfProgram filter;
+  int landlock_abi = 0;
+  ViewAssembly assembly = ViewAssembly::kAutomatic;
+};
+
+// How one layer stands; errno 0 and active: in force.
+enum class LayerState : std::uint8_t { kActive, kDegraded, kNotWanted };
+struct LayerStatus {
+  LayerState state = LayerState::kActive;
+  std::string reason;  // why it is missing
+};
+using LayerStatuses = std::array<LayerStatus, kLayerCount>;
+
+// A launch with everything decided and opened; dropping it gives everything back.
+struct PreparedLaunch {
+  PlanContent content;
+  View view;
+  Program program;
+  UniqueFd landlock_ruleset;
+  LayerStatuses layers;
+};
+
+// Opens what the profile grants, builds the view, finds the program and fills the plan. Nothing runs yet. A required
+// layer that is known to be missing is an error.
+[[nodiscard]] tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& broker,
+                                                                       LaunchRequest request);
+
+// Sends the plan to `sandbox` and waits until the program is executed. On success the result is the tool's pidfd, and
+// `prepared.layers` also holds what init found out.
+[[nodiscard]] tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, const BrokerStart& broker,
+                                                                 PreparedLaunch& prepared);
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_SANDBOX_LAUNCH_H_

@@ -1,0 +1,121 @@
+#include "broker/sandbox/plan_writer.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "broker/kernel/kernel_abi.h"
+
+namespace writ {
+namespace {
+
+class PlanBuffer {
+ public:
+  PlanBuffer() : bytes_(sizeof(ChildPlan)) {}
+
+  PlanRange append_text(const std::string& text) {
+    const auto offset = static_cast<std::uint32_t>(bytes_.size());
+    bytes_.insert(bytes_.end(), text.begin(), text.end());
+    bytes_.push_back('\0');
+    return {offset, static_cast<std::uint32_t>(text.size())};
+  }
+
+  // Texts first, then the 0-terminated vector of their offsets, aligned as the pointers that they become.
+  PlanRange append_vector(const std::vector<std::string>& texts) {
+    std::vector<std::uint64_t> offsets;
+    offsets.reserve(texts.size() + 1);
+    for (const std::string& text : texts) offsets.push_back(append_text(text).offset);
+    offsets.push_back(0);
+    PlanRange range = append_array(offsets.data(), offsets.size());
+    --range.length;
+    return range;
+  }
+
+  template <class T>
+  PlanRange append_array(const T* items, std::size_t count) {
+    bytes_.resize((bytes_.size() + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) *
+                  alignof(std::max_align_t));
+    const auto offset = static_cast<std::uint32_t>(bytes_.size());
+    const auto* raw = reinterpret_cast<const char*>(items);
+    bytes_.insert(bytes_.end(), raw, raw + count * sizeof(T));
+    return {offset, static_cast<std::uint32_t>(count)};
+  }
+
+  std::vector<char>& finish(ChildPlan plan) {
+    plan.size = static_cast<std::uint32_t>(bytes_.size());
+    std::memcpy(bytes_.data(), &plan, sizeof plan);
+    return bytes_;
+  }
+
+ private:
+  std::vector<char> bytes_;
+};
+
+Result<UniqueFd> seal(const std::vector<char>& bytes) {
+  int fd = ::memfd_create("writ-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING | abi::kMfdNoexecSeal);
+  if (fd < 0 && errno == EINVAL) fd = ::memfd_create("writ-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);  // before 6.3
+  UniqueFd memory(fd);
+  if (!memory.valid()) return fail_errno(errno, "cannot make the memory file of the launch plan");
+  if (::write(memory.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
+    return fail_errno(errno, "cannot write the launch plan");
+  if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+    return fail_errno(errno, "cannot seal the launch plan");
+  return memory;
+}
+
+// Adds `fd` to the message; -1 stays "none".
+std::int32_t add_descriptor(WrittenPlan& written, int fd) {
+  if (fd < 0) return kNoDescriptor;
+  written.descriptors.push_back(fd);
+  return static_cast<std::int32_t>(written.descriptors.size());  // index 0 is the plan itself
+}
+
+Status add_grants(ChildPlan& plan, WrittenPlan& written, std::vector<GrantedDescriptor> grants) {
+  if (grants.size() > plan.descriptors.size()) return fail("too many descriptors granted to one tool");
+  std::sort(grants.begin(), grants.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  for (const GrantedDescriptor& grant : grants) {
+    if (plan.descriptor_count > 0 && plan.descriptors[plan.descriptor_count - 1].number == grant.number)
+      return fail("descriptor " + std::to_string(grant.number) + " is granted twice");
+    plan.descriptors[plan.descriptor_count++] = {grant.number, add_descriptor(written, grant.source)};
+  }
+  return {};
+}
+
+Status add_limits(ChildPlan& plan, const std::vector<ProcessLimit>& limits) {
+  if (limits.size() > plan.limits.size()) return fail("too many resource limits for one tool");
+  for (const ProcessLimit& limit : limits) plan.limits[plan.limit_count++] = limit;
+  return {};
+}
+
+}  // namespace
+
+Result<WrittenPlan> write_plan(const PlanContent& content) {
+  WrittenPlan written;
+  PlanBuffer buffer;
+  ChildPlan plan{};
+  plan.magic = kChildPlanMagic;
+  plan.layers = content.layers;
+  plan.required_layers = content.required_layers;
+  plan.identity = content.identity;
+  plan.host_name = buffer.append_text(content.host_name);
+  plan.working_directory = buffer.append_text(content.working_directory);
+  plan.view_index = add_descriptor(written, content.view_root);
+  plan.landlock_index = add_descriptor(written, content.landlock_ruleset);
+  plan.program_index = add_descriptor(written, content.program);
+  plan.terminal = content.terminal_number >= 0 ? TerminalRole::kControlling : TerminalRole::kNone;
+  plan.terminal_number = content.terminal_number;
+  WRIT_TRY(add_grants(plan, written, content.descriptors));
+  WRIT_TRY(add_limits(plan, content.limits));
+  plan.filter = buffer.append_array(content.filter.data(), content.filter.size());
+  plan.arguments = buffer.append_vector(content.arguments);
+  plan.environment = buffer.append_vector(content.environment);
+  WRIT_ASSIGN(written.memory, seal(buffer.finish(plan)));
+  return written;
+}
+
+}  // namespace writ

@@ -1,0 +1,48 @@
+// PlanWriter: what the broker decided → the sealed memory file that init maps.
+#ifndef WRIT_BROKER_SANDBOX_PLAN_WRITER_H_
+#define WRIT_BROKER_SANDBOX_PLAN_WRITER_H_
+
+#include <string>
+#include <vector>
+
+#include "broker/base/error.h"
+#include "broker/base/unique_fd.h"
+#include "broker/policy/bpf_program.h"
+#include "broker/sandbox/child_plan.h"
+
+namespace writ {
+
+struct GrantedDescriptor {
+  int number;  // in the tool
+  int source;  // borrowed, in the broker
+};
+
+// Everything that goes into a plan. Descriptors are borrowed for the time of write_plan and send_plan.
+struct PlanContent {
+  std::uint32_t layers = 0;
+  std::uint32_t required_layers = 0;
+  IdentityMap identity;
+  std::string host_name;
+  std::string working_directory;
+  int view_root = -1;
+  int landlock_ruleset = -1;
+  int program = -1;
+  int terminal_number = -1;  // descriptor of the tool that becomes its controlling terminal, or -1
+  std::vector<GrantedDescriptor> descriptors;
+  std::vector<ProcessLimit> limits;
+  BpfProgram filter;
+  std::vector<std::string> arguments;
+  std::vector<std::string> environment;
+};
+
+struct WrittenPlan {
+  UniqueFd memory;               // sealed
+  std::vector<int> descriptors;  // borrowed, in the order of the plan's indices, which start at 1
+};
+
+// Errors: too many descriptors or limits; two grants of the same number; no memory.
+[[nodiscard]] Result<WrittenPlan> write_plan(const PlanContent& content);
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_SANDBOX_PLAN_WRITER_H_

@@ -1,0 +1,154 @@
+#include "broker/sandbox/sandbox_process.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string>
+
+#include "broker/kernel/descriptor_table.h"
+#include "broker/kernel/pid_namespace.h"
+#include "broker/kernel/raw_syscall.h"
+
+namespace writ {
+namespace {
+
+Error clone_error(long result) {
+  return {"cannot start the sandbox's init", static_cast<int>(-result), "the limit of processes may be reached"};
+}
+
+// Tries with the namespaces that only clone can give, then with what the kernel refuses left out; init reports the
+// rest.
+long fork_init(InitOptions& options, int* pidfd) {
+  const std::uint64_t parent = options.parent == InitParent::kParentOfCaller ? CLONE_PARENT : 0;
+  std::uint64_t namespaces = CLONE_NEWPID | parent;
+  if (options.user_namespace != UserNamespaceStart::kAbsent) namespaces |= CLONE_NEWUSER;
+  long child = fork_into_namespaces(namespaces, pidfd);
+  if (child == -EPERM || child == -ENOSPC || child == -EINVAL || child == -EUSERS) {
+    options.pid_namespace_error = static_cast<int>(-child);
+    if (options.user_namespace != UserNamespaceStart::kAbsent) {
+      options.user_namespace = UserNamespaceStart::kAbsent;
+      options.user_namespace_error = static_cast<int>(-child);
+    }
+    child = fork_into_namespaces(parent, pidfd);
+  }
+  return child;
+}
+
+// Init keeps the standard streams and its socket. Among what it must not keep: the broker's end of this very socket (it
+// would never see the broker die), that of other sandboxes (it could command them), and whatever the person's shell
+// left open. A table that cannot be cleared ends init; the broker then reports that it died.
+int keep_only(int control) {
+  constexpr int kControl = 3;
+  if (control != kControl) raw_syscall(SYS_dup3, control, kControl, O_CLOEXEC);
+  if (close_descriptors_from(kControl + 1) < 0) raw_syscall(SYS_exit_group, 125);
+  return kControl;
+}
+
+}  // namespace
+
+Result<SandboxProcess> SandboxProcess::start(InitOptions options) {
+  std::array<int, 2> pair{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0)
+    return fail_errno(errno, "cannot make the socket to the sandbox's init");
+  UniqueFd ours(pair[0]);
+  UniqueFd theirs(pair[1]);
+  int pidfd = -1;
+  const long child = fork_init(options, &pidfd);
+  if (child == 0) {
+    run_init_process(keep_only(theirs.get()), options);
+  }
+  if (child < 0) return tl::unexpected<Error>(clone_error(child));
+  return SandboxProcess(static_cast<pid_t>(child), UniqueFd(pidfd), std::move(ours));
+}
+
+SandboxProcess SandboxProcess::adopt(HandedOver process) {
+  return SandboxProcess(process.pid, std::move(process.pidfd), std::move(process.control));
+}
+
+SandboxProcess::HandedOver SandboxProcess::hand_over() && { return {pid_, std::move(pidfd_), std::move(control_)}; }
+
+SandboxProcess::~SandboxProcess() {
+  if (!pidfd_.valid()) return;
+  kill();
+  wait();
+}
+
+Status SandboxProcess::map_identity(const IdentityMap& map) {
+  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!proc.valid()) return fail_errno(errno, "cannot open /proc");
+  // `pid_` is our own unreaped child, so the number cannot have been recycled.
+  const long result = write_identity_map(proc.get(), std::to_string(pid_).c_str(), map, SetgroupsRule::kKeep);
+  if (result < 0) return fail_errno(static_cast<int>(-result), "cannot map the tool's identity");
+  return {};
+}
+
+Status SandboxProcess::send_plan(int plan, const std::vector<int>& descriptors) {
+  std::vector<int> all{plan};
+  all.insert(all.end(), descriptors.begin(), descriptors.end());
+  if (all.size() > kPlanDescriptorLimit)
+    return fail("too many descriptors for one sandbox: " + std::to_string(all.size()));
+  InitRequest request{InitCommand::kPlan, 0};
+  iovec part{&request, sizeof request};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kPlanDescriptorLimit)> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = CMSG_SPACE(sizeof(int) * all.size());
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int) * all.size());
+  std::memcpy(CMSG_DATA(header), all.data(), sizeof(int) * all.size());
+  // EPIPE: init gave up before the plan; what it reported is still in the socket and says why.
+  if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+    return fail_errno(errno, "cannot send the launch plan");
+  return {};
+}
+
+void SandboxProcess::signal_tool(int signal) {
+  const InitRequest request{InitCommand::kSignal, signal};
+  (void)::send(control_.get(), &request, sizeof request, MSG_NOSIGNAL);
+}
+
+void SandboxProcess::kill() { raw_syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }
+
+std::optional<InitMessage> SandboxProcess::receive() {
+  InitMessage received{};
+  iovec part{&received.report, sizeof received.report};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t got = -1;
+  do {
+    got = ::recvmsg(control_.get(), &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got != static_cast<ssize_t>(sizeof received.report)) return std::nullopt;
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    received.tool.reset(fd);
+  }
+  return received;
+}
+
+void SandboxProcess::wait() {
+  if (!pidfd_.valid()) return;
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  pidfd_.reset();
+}
+
+}  // namespace writ

@@ -1,0 +1,204 @@
+#include "broker/sandbox/tool_process.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+#include "broker/kernel/capabilities.h"
+#include "broker/kernel/descriptor_table.h"
+#include "broker/kernel/landlock.h"
+#include "broker/kernel/raw_syscall.h"
+#include "broker/kernel/seccomp_loader.h"
+
+namespace writ {
+namespace {
+
+// Descriptors are first lifted above every number a grant can ask for, so that no dup2 overwrites one still needed.
+constexpr int kLiftedDescriptors = 512;
+
+const char* text(const ToolStart& start, PlanRange range) { return start.texts + range.offset; }
+
+int received(const ToolStart& start, std::int32_t index) { return index < 0 ? -1 : start.received[index]; }
+
+bool wants(const ChildPlan& plan, Layer layer) { return (plan.layers & layer_bit(layer)) != 0; }
+
+// Inside the second user namespace the tool keeps the numbers it has in init's one.
+long lock_view(const ToolStart& start) {
+  if (!start.locked_view) return 0;
+  const IdentityMap& outer = start.plan->identity;
+  const IdentityMap inner{outer.inside_uid, outer.inside_uid, outer.inside_gid, outer.inside_gid};
+  return write_identity_map(start.proc, "self", inner, SetgroupsRule::kDeny);
+}
+
+// With a terminal: a foreground process group of its own in init's session. Every signal is still blocked, SIGTTOU too,
+// so that TIOCSPGRP from the background is allowed (tcsetpgrp(3)). Without one: a session of its own, no terminal at
+// all.
+long make_session(const ToolStart& start) {
+  if (start.plan->terminal != TerminalRole::kControlling) return raw_syscall(SYS_setsid);
+  if (const long result = raw_syscall(SYS_setpgid, 0, 0); result < 0) return result;
+  for (std::uint32_t i = 0; i < start.plan->descriptor_count; ++i) {
+    const PlanDescriptor& descriptor = start.plan->descriptors[i];
+    if (descriptor.number != start.plan->terminal_number) continue;
+    const auto group = static_cast<int>(raw_syscall(SYS_getpid));
+    return raw_syscall(SYS_ioctl, received(start, descriptor.index), TIOCSPGRP, &group);
+  }
+  return -EBADF;
+}
+
+// A working directory outside the view would be a descriptor nobody granted: getcwd says "(unreachable)" then
+// (CVE-2024-21626), so what it says must begin with a slash.
+long enter_working_directory(const ToolStart& start) {
+  if (const long result = raw_syscall(SYS_chdir, text(start, start.plan->working_directory)); result < 0) return result;
+  std::array<char, 4096> path{};
+  if (const long result = raw_syscall(SYS_getcwd, path.data(), path.size()); result < 0) return result;
+  return path[0] == '/' ? 0 : -ENOENT;
+}
+
+// With a user namespace init has switched already, before it assembled the view.
+long take_identity(const ToolStart& start) {
+  if (wants(*start.plan, Layer::kUserNamespace)) return 0;
+  const IdentityMap& identity = start.plan->identity;
+  if (raw_syscall(SYS_geteuid) != 0) return 0;
+  if (const long result = raw_syscall(SYS_setgroups, 0, nullptr); result < 0) return result;
+  const std::uint32_t gid = identity.outside_gid;
+  if (const long result = raw_syscall(SYS_setresgid, gid, gid, gid); result < 0) return result;
+  const std::uint32_t uid = identity.outside_uid;
+  return raw_syscall(SYS_setresuid, uid, uid, uid);
+}
+
+long drop_capabilities(const ToolStart& start) {
+  const long result = drop_every_capability();
+  // Without a user namespace an ordinary user may not touch its bounding set (EPERM) and has nothing in the other sets;
+  // no_new_privs, set next, makes the bounding set irrelevant.
+  if (result == -EPERM && !wants(*start.plan, Layer::kUserNamespace)) return 0;
+  return result;
+}
+
+long set_no_new_privileges(const ToolStart&) { return raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+
+struct HelperDescriptors {
+  int program = -1;
+  int ruleset = -1;
+};
+
+long lift(int fd, int& lifted) {
+  const long result = raw_syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, kLiftedDescriptors);
+  if (result >= 0) lifted = static_cast<int>(result);
+  return result;
+}
+
+// Leaves exactly the plan's descriptors, plus the program and the ruleset above them (both close on exec or earlier).
+long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
+  const ChildPlan& plan = *start.plan;
+  std::array<int, kPlanGrantLimit> lifted{};
+  for (std::uint32_t i = 0; i < plan.descriptor_count; ++i)
+    if (const long r = lift(received(start, plan.descriptors[i].index), lifted[i]); r < 0) return r;
+  if (const long r = lift(received(start, plan.program_index), helpers.program); r < 0) return r;
+  if (plan.landlock_index >= 0)
+    if (const long r = lift(received(start, plan.landlock_index), helpers.ruleset); r < 0) return r;
+
+  unsigned next = 0;  // first number not yet settled
+  for (std::uint32_t i = 0; i < plan.descriptor_count; ++i) {
+    const auto number = static_cast<unsigned>(plan.descriptors[i].number);
+    // Whatever lies between two granted numbers was not granted.
+    if (number > next)
+      if (const long r = raw_syscall(SYS_close_range, next, number - 1, 0); r < 0 && r != -ENOSYS) return r;
+    // Without O_CLOEXEC: surviving the exec is what makes it a grant.
+    if (const long r = raw_syscall(SYS_dup3, lifted[i], number, 0); r < 0) return r;
+    next = number + 1;
+  }
+  if (const long r = raw_syscall(SYS_dup3, helpers.program, next, O_CLOEXEC); r < 0) return r;
+  helpers.program = static_cast<int>(next++);
+  if (helpers.ruleset >= 0) {
+    if (const long r = raw_syscall(SYS_dup3, helpers.ruleset, next, O_CLOEXEC); r < 0) return r;
+    helpers.ruleset = static_cast<int>(next++);
+  }
+  return close_descriptors_from(next);
+}
+
+long set_limits(const ToolStart& start) {
+  for (std::uint32_t i = 0; i < start.plan->limit_count; ++i)
+    if (const long result = set_process_limit(start.plan->limits[i]); result < 0) return result;
+  return 0;
+}
+
+long restrict_with_landlock(int ruleset) {
+  if (ruleset < 0) return 0;
+  const long result = restrict_self_with_landlock(ruleset);
+  raw_syscall(SYS_close, ruleset);  // the tool has no use for the ruleset itself
+  return result;
+}
+
+long install_filter(const ToolStart& start) {
+  if (!wants(*start.plan, Layer::kSeccomp)) return 0;
+  // seccomp(2) only reads the program, its structure merely lacks the const; init's private copy is writable memory.
+  auto* instructions = reinterpret_cast<sock_filter*>(start.texts + start.plan->filter.offset);
+  const sock_fprog program{static_cast<unsigned short>(start.plan->filter.length), instructions};
+  return install_seccomp_filter(program);
+}
+
+void restore_signal_mask(const ToolStart& start) {
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &start.saved_signal_mask, nullptr, sizeof start.saved_signal_mask);
+}
+
+[[noreturn]] void leave(ToolStart& start, long result) {
+  start.error = -result;
+  for (;;) raw_syscall(SYS_exit_group, 125);
+}
+
+using Step = long (*)(const ToolStart&);
+struct NumberedStep {
+  SetupStep number;
+  Step run;
+};
+
+// Order: the maps of the second user namespace before anything that needs an identity there; the session before the
+// descriptors, because the terminal is still at its received number; capabilities after everything that needs one;
+// no_new_privs before Landlock and seccomp, which require it without capabilities.
+constexpr std::array<NumberedStep, 6> kStepsBeforeDescriptors = {{
+    {SetupStep::kLockView, lock_view},
+    {SetupStep::kSession, make_session},
+    {SetupStep::kWorkingDirectory, enter_working_directory},
+    {SetupStep::kToolIdentity, take_identity},
+    {SetupStep::kCapabilities, drop_capabilities},
+    {SetupStep::kNoNewPrivileges, set_no_new_privileges},
+}};
+
+void do_step(ToolStart& start, SetupStep step, long result) {
+  if (result < 0) {
+    start.step = step;
+    leave(start, result);
+  }
+}
+
+}  // namespace
+
+int run_tool_process(void* argument) {
+  ToolStart& start = *static_cast<ToolStart*>(argument);
+  for (const NumberedStep& step : kStepsBeforeDescriptors) {
+    start.step = step.number;
+    do_step(start, step.number, step.run(start));
+  }
+  HelperDescriptors helpers;
+  start.step = SetupStep::kDescriptors;
+  do_step(start, SetupStep::kDescriptors, arrange_descriptors(start, helpers));
+  // After the descriptors: a small limit of open files must not stand in the way of arranging them.
+  start.step = SetupStep::kLimits;
+  do_step(start, SetupStep::kLimits, set_limits(start));
+  start.step = SetupStep::kLandlock;
+  do_step(start, SetupStep::kLandlock, restrict_with_landlock(helpers.ruleset));
+  restore_signal_mask(start);
+  // The filter comes last: from here on only what the profile allows is possible, execveat included.
+  start.step = SetupStep::kSeccomp;
+  do_step(start, SetupStep::kSeccomp, install_filter(start));
+  start.step = SetupStep::kExec;
+  const long result = raw_syscall(SYS_execveat, helpers.program, "", text(start, start.plan->arguments),
+                                  text(start, start.plan->environment), AT_EMPTY_PATH);
+  leave(start, result);
+}
+
+}  // namespace writ

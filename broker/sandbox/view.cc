@@ -1,0 +1,442 @@
+#include "broker/sandbox/view.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <string_view>
+
+#include "broker/base/escape.h"
+#include "broker/grant/directory_listing.h"
+#include "broker/grant/protected_names.h"
+#include "broker/grant/tree_grant.h"
+#include "broker/kernel/kernel_abi.h"
+#include "broker/kernel/mount_namespace.h"
+#include "broker/kernel/mount_tree.h"
+#include "broker/kernel/raw_syscall.h"
+#include "broker/sandbox/view_mounts.h"
+
+namespace writ {
+namespace {
+
+bool lies_in(std::string_view path, std::string_view tree) {
+  return path.substr(0, tree.size()) == tree && (path.size() == tree.size() || path[tree.size()] == '/');
+}
+
+// A grant after it was opened: where it appears, and what it really is.
+struct OpenedGrant {
+  const PathGrant* grant;
+  OpenedTree tree;
+  std::string real_path;  // canonical path on the host
+  std::string link;       // not empty: appears as this symbolic link, because its target is granted anyway
+};
+
+// One thing to put into the view, in the order of its path.
+struct Placement {
+  std::string path;
+  OpenedGrant* grant = nullptr;  // null: hide what is there
+  TreeKind kind = TreeKind::kDirectory;
+};
+
+// Ownership is translated only in trees of the person's own data: /usr and /etc of a root broker must keep files that
+// only root may read unreadable for the tool.
+constexpr std::array<std::string_view, 16> kSystemTrees = {"/usr",   "/etc",    "/bin", "/sbin", "/lib", "/lib32",
+                                                           "/lib64", "/libx32", "/opt", "/var",  "/nix", "/boot",
+                                                           "/dev",   "/proc",   "/sys", "/run"};
+
+bool is_system_path(std::string_view path) {
+  return std::any_of(kSystemTrees.begin(), kSystemTrees.end(), [&](auto tree) { return lies_in(path, tree); });
+}
+
+struct DeviceNode {
+  std::string_view name;
+  unsigned major_number;
+  unsigned minor_number;
+};
+
+// Documentation/admin-guide/devices.txt of the kernel.
+constexpr std::array<DeviceNode, 6> kDevices = {
+    {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}};
+
+struct DeviceLink {
+  std::string_view path;
+  std::string_view target;
+};
+constexpr std::array<DeviceLink, 5> kDeviceLinks = {{{"/dev/fd", "/proc/self/fd"},
+                                                     {"/dev/stdin", "/proc/self/fd/0"},
+                                                     {"/dev/stdout", "/proc/self/fd/1"},
+                                                     {"/dev/stderr", "/proc/self/fd/2"},
+                                                     {"/dev/ptmx", "pts/ptmx"}}};
+
+std::string path_of_descriptor(int fd) {
+  std::array<char, PATH_MAX> target{};
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
+  return std::string(target.data(), length <= 0 ? 0 : static_cast<std::size_t>(length));
+}
+
+// Opens the normal, absolute `path` with O_PATH; `real` receives its canonical form. A path that opens without
+// following any link is canonical already, which spares asking /proc for most of them.
+UniqueFd open_and_resolve(const std::string& path, std::string& real) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const long direct = raw_syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how);
+  if (direct >= 0) {
+    real = path;
+    return UniqueFd(static_cast<int>(direct));
+  }
+  if (direct != -ELOOP && direct != -ENOSYS) return UniqueFd();
+  UniqueFd object(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (object.valid()) real = path_of_descriptor(object.get());
+  if (real.empty()) object.reset();  // without /proc nothing can be compared: treated as unreachable by the caller
+  return object;
+}
+
+// Most secrets exist on no host. The directories where they gather are listed once instead of looking for each.
+class SecretPlaces {
+ public:
+  explicit SecretPlaces(const std::string& home) {
+    for (const std::string& directory :
+         {home, home + "/.config", home + "/.local/share", std::string("/run"), std::string("/var/lib")}) {
+      const UniqueFd fd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (fd.valid()) places_.push_back({directory + "/", DirectoryListing::read(fd.get())});
+    }
+  }
+  // False only when `path` certainly does not exist.
+  [[nodiscard]] bool may_hold(const std::string& path) const {
+    return std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
+      if (!path.starts_with(place.prefix)) return true;
+      const std::string_view rest = std::string_view(path).substr(place.prefix.size());
+      return place.listing.may_hold(rest.substr(0, rest.find('/')));
+    });
+  }
+
+ private:
+  struct Place {
+    std::string prefix;
+    DirectoryListing listing;
+  };
+  std::vector<Place> places_;
+};
+
+bool tree_is_canonical(const std::string& path) {
+  std::string real;
+  return open_and_resolve(path, real).valid() && real == path;
+}
+
+class ViewBuilder {
+ public:
+  ViewBuilder(const Profile& profile, ViewOptions options) : profile_(profile), options_(std::move(options)) {}
+
+  Result<View> build();
+
+ private:
+  Status start_assembly();
+  Status open_grants();
+  Status note_link(OpenedGrant& opened);
+  Status collect_placements();
+  Status hide_in_grants(const std::string& hidden);
+  Status place_areas();
+  Status place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch);
+  Status place_devices();
+  Status place_device(const DeviceNode& node);
+  Status place_all();
+  Status place_grant(OpenedGrant& opened);
+  Status place_hidden(const Placement& placement);
+  Status place_accounts();
+  Status protect_grant(const OpenedGrant& opened);
+  Status protect_mounts(const OpenedGrant& opened, const std::vector<ProtectedMount>& mounts, PathAccess access);
+  bool granted_below(const std::string& path) const;
+  bool home_is_private() const;
+  int ownership_namespace(const OpenedGrant& opened) const;
+  void note(const std::string& path, std::string kind) { view_.entries.push_back({path, std::move(kind)}); }
+
+  const Profile& profile_;
+  ViewOptions options_;
+  View view_;
+  std::vector<OpenedGrant> grants_;
+  std::vector<Placement> placements_;
+  std::vector<UniqueFd> read_only_at_end_;
+  UniqueFd ownership_;
+  std::optional<ViewMounts> mounts_;
+};
+
+Status ViewBuilder::start_assembly() {
+  WRIT_ASSIGN(ViewMounts mounts, ViewMounts::create());
+  mounts_.emplace(std::move(mounts));
+  if (options_.assembly == ViewAssembly::kAttached) WRIT_TRY(mounts_->attach_root_for_assembly());
+  if (options_.identity.translation == OwnershipTranslation::kRootToTool) {
+    const IdentityMap& map = options_.identity.map;
+    // An idmapped mount shows what is 0 on disk as the tool's uid (mount_setattr(2), MOUNT_ATTR_IDMAP).
+    WRIT_ASSIGN(ownership_, make_mapped_user_namespace({0, map.outside_uid, 0, map.outside_gid}));
+  }
+  return {};
+}
+
+// A grant that is a link into another grant (/bin → usr/bin) stays a link.
+Status ViewBuilder::note_link(OpenedGrant& opened) {
+  std::array<char, PATH_MAX> target{};
+  const ssize_t length = ::readlink(opened.grant->path.c_str(), target.data(), target.size());
+  if (length <= 0) return {};
+  for (const PathGrant& other : profile_.filesystem.grants)
+    if (&other != opened.grant && lies_in(opened.real_path, other.path) && other.path != opened.grant->path)
+      opened.link.assign(target.data(), static_cast<std::size_t>(length));
+  return {};
+}
+
+Status ViewBuilder::open_grants() {
+  for (const PathGrant& grant : profile_.filesystem.grants) {
+    auto tree = open_host_tree(grant.path);
+    if (!tree) {
+      const int reason = tree.error().system_errno;
+      if (grant.presence == Presence::kOptional && (reason == ENOENT || reason == ENOTDIR || reason == EACCES))
+        continue;
+      return tl::unexpected<Error>(std::move(tree.error()));
+    }
+    OpenedGrant opened{&grant, std::move(*tree), {}, {}};
+    // What open_host_tree() holds is what counts; its canonical path only serves to find secrets in it.
+    opened.real_path = tree_is_canonical(grant.path) ? grant.path : path_of_descriptor(opened.tree.object.get());
+    if (opened.real_path.empty()) return fail("cannot find the real path of the grant " + quote_bytes(grant.path));
+    if (opened.real_path == "/") return fail("cannot grant " + quote_bytes(grant.path) + ": it is the whole host");
+    if (opened.real_path != grant.path) WRIT_TRY(note_link(opened));
+    grants_.push_back(std::move(opened));
+  }
+  return {};
+}
+
+bool ViewBuilder::granted_below(const std::string& path) const {
+  return std::any_of(grants_.begin(), grants_.end(),
+                     [&](const OpenedGrant& g) { return g.grant->path != path && lies_in(g.grant->path, path); });
+}
+
+// Finds every place where the hidden host path would appear, through whatever alias it was granted.
+Status ViewBuilder::hide_in_grants(const std::string& hidden) {
+  std::string real;
+  const UniqueFd object = open_and_resolve(hidden, real);
+  if (!object.valid()) return {};  // absent, or out of our own reach and so out of the tool's
+  struct stat status {};
+  if (::fstat(object.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + quote_bytes(hidden));
+  for (const OpenedGrant& opened : grants_) {
+    if (!opened.link.empty() || !lies_in(real, opened.real_path)) continue;
+    const std::string at = opened.grant->path + real.substr(opened.real_path.size());
+    if (real == opened.real_path) {
+      if (opened.grant->path == hidden || opened.grant->path == real) continue;  // named exactly
+      return fail("the grant " + quote_bytes(opened.grant->path) + " leads to the secret " + quote_bytes(hidden),
+                  "name " + quote_bytes(hidden) + " itself if the tool shall have it");
+    }
+    // Only the deepest grant decides: a secret below a tree that lies below another grant is hidden once.
+    const bool named =
+        std::any_of(grants_.begin(), grants_.end(), [&](const OpenedGrant& g) { return g.grant->path == at; });
+    const bool known =
+        std::any_of(placements_.begin(), placements_.end(), [&](const Placement& p) { return p.path == at; });
+    if (!named && !known)
+      placements_.push_back({at, nullptr, S_ISDIR(status.st_mode) ? TreeKind::kDirectory : TreeKind::kFile});
+  }
+  return {};
+}
+
+Status ViewBuilder::collect_placements() {
+  for (OpenedGrant& opened : grants_) placements_.push_back({opened.grant->path, &opened, opened.tree.kind});
+  const SecretPlaces places(options_.home);
+  for (const std::string& hidden : profile_.filesystem.hide)
+    if (places.may_hold(hidden)) WRIT_TRY(hide_in_grants(hidden));
+  std::stable_sort(placements_.begin(), placements_.end(),
+                   [](const Placement& a, const Placement& b) { return a.path < b.path; });
+  return {};
+}
+
+// The real home is full of authority; unless the person granted it, the tool gets an empty one of its own.
+bool ViewBuilder::home_is_private() const {
+  if (options_.home.empty() || options_.home == "/" || lies_in(options_.home, "/tmp")) return false;
+  return std::none_of(grants_.begin(), grants_.end(),
+                      [&](const OpenedGrant& g) { return lies_in(options_.home, g.grant->path); });
+}
+
+Status ViewBuilder::place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch) {
+  if (::mkdirat(scratch, name.c_str(), 0700) != 0) return fail_errno(errno, "cannot make the private " + name);
+  UniqueFd directory(::openat(scratch, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const IdentityMap& map = options_.identity.map;
+  if (::fchmod(directory.get(), mode) != 0 || ::fchown(directory.get(), map.outside_uid, map.outside_gid) != 0)
+    return fail_errno(errno, "cannot hand over the private " + name);
+  WRIT_ASSIGN(UniqueFd mount, clone_mount_tree(scratch, name));
+  std::uint64_t attributes = abi::kMountNoSuid | abi::kMountNoDevices;
+  if (profile_.filesystem.scratch_execution == Execution::kDenied) attributes |= abi::kMountNoExecute;
+  WRIT_TRY(restrict_mount(mount.get(), attributes));
+  WRIT_TRY(mounts_->make_place(path, TreeKind::kDirectory));
+  WRIT_TRY(mounts_->attach(path, std::move(mount)));
+  mounts_->add_area(path, std::move(directory));
+  note(path, "private");
+  return {};
+}
+
+Status ViewBuilder::place_areas() {
+  for (const char* directory : {"/proc", "/run", "/var", "/dev/pts"})
+    WRIT_TRY(mounts_->make_place(directory, TreeKind::kDirectory));
+  WRIT_ASSIGN(const UniqueFd scratch,
+              make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", std::to_string(profile_.limits.tmp_size)}},
+                                  abi::kMountNoSuid | abi::kMountNoDevices));
+  WRIT_TRY(place_scratch("/tmp", "tmp", 01777, scratch.get()));
+  WRIT_TRY(mounts_->make_link("/var/tmp", "/tmp"));
+  if (home_is_private()) WRIT_TRY(place_scratch(options_.home, "home", 0700, scratch.get()));
+  WRIT_ASSIGN(UniqueFd shared_memory,
+              make_detached_mount("tmpfs", {{"mode", "1777"}, {"size", std::to_string(profile_.limits.shm_size)}},
+                                  abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
+  WRIT_TRY(mounts_->make_place("/dev/shm", TreeKind::kDirectory));
+  note("/dev/shm", "private");
+  return mounts_->attach("/dev/shm", std::move(shared_memory));
+}
+
+Status ViewBuilder::place_device(const DeviceNode& node) {
+  const std::string path = "/dev/" + std::string(node.name);
+  const UniqueFd device(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!device.valid() || ::fstat(device.get(), &status) != 0) return fail_errno(errno, "cannot open " + path);
+  // A swapped node would be another device (runc CVE-2025-52565).
+  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(node.major_number, node.minor_number))
+    return fail(path + " of this host is not the device it should be");
+  WRIT_ASSIGN(UniqueFd mount, clone_mount_tree(device.get(), ""));
+  WRIT_TRY(restrict_mount_tree(mount.get(), abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoExecute));
+  WRIT_TRY(mounts_->make_place(path, TreeKind::kFile));
+  return mounts_->attach(path, std::move(mount));
+}
+
+Status ViewBuilder::place_devices() {
+  for (const DeviceNode& node : kDevices) WRIT_TRY(place_device(node));
+  for (const DeviceLink& link : kDeviceLinks)
+    WRIT_TRY(mounts_->make_link(std::string(link.path), std::string(link.target)));
+  note("/dev", "device");
+  if (options_.devpts.valid()) WRIT_TRY(mounts_->attach("/dev/pts", std::move(options_.devpts)));
+  return {};
+}
+
+int ViewBuilder::ownership_namespace(const OpenedGrant& opened) const {
+  const bool translate = ownership_.valid() && opened.tree.owner == 0 && !is_system_path(opened.real_path);
+  return translate ? ownership_.get() : -1;
+}
+
+Status ViewBuilder::protect_mounts(const OpenedGrant& opened, const std::vector<ProtectedMount>& mounts,
+                                   PathAccess access) {
+  for (const ProtectedMount& entry : mounts) {
+    WRIT_ASSIGN(UniqueFd mount, make_tree_grant(entry.object.get(), {access, profile_.filesystem.writable_execution,
+                                                                     ownership_namespace(opened)}));
+    const std::string path = opened.grant->path + "/" + entry.name;
+    WRIT_TRY(mounts_->attach(path, std::move(mount)));
+    note(path, access == PathAccess::kRead ? "protected" : "pinned");
+  }
+  return {};
+}
+
+Status ViewBuilder::protect_grant(const OpenedGrant& opened) {
+  if (opened.grant->access != PathAccess::kWrite || opened.tree.kind != TreeKind::kDirectory) return {};
+  WRIT_ASSIGN(const ProtectedInventory inventory,
+              inspect_protected_names(opened.tree.object.get(), profile_.filesystem.protect));
+  WRIT_TRY(protect_mounts(opened, inventory.ancestors_to_pin, PathAccess::kWrite));
+  WRIT_TRY(protect_mounts(opened, inventory.mounts_to_protect, PathAccess::kRead));
+  view_.warnings.insert(view_.warnings.end(), inventory.warnings.begin(), inventory.warnings.end());
+  UniqueFd root(::fcntl(opened.tree.object.get(), F_DUPFD_CLOEXEC, 3));
+  if (!root.valid()) return fail_errno(errno, "cannot keep the workspace for watching it");
+  view_.guarded.push_back(
+      {std::move(root), opened.grant->path, profile_.filesystem.protect, profile_.filesystem.report_changes});
+  return {};
+}
+
+Status ViewBuilder::place_grant(OpenedGrant& opened) {
+  const std::string& path = opened.grant->path;
+  if (!opened.link.empty()) {
+    note(path, "link");
+    return mounts_->make_link(path, opened.link);
+  }
+  const bool writable = opened.grant->access == PathAccess::kWrite;
+  const Execution execution = writable ? profile_.filesystem.writable_execution : Execution::kAllowed;
+  auto mount =
+      make_tree_grant(opened.tree.object.get(), {opened.grant->access, execution, ownership_namespace(opened)});
+  if (!mount && ownership_namespace(opened) >= 0)
+    mount.error().hint = "this file system cannot translate ownership; give " + quote_bytes(path) +
+                         " to an ordinary user (chown), whose identity the tool then takes";
+  if (!mount) return tl::unexpected<Error>(std::move(mount.error()));
+  WRIT_TRY(mounts_->make_place(path, opened.tree.kind));
+  WRIT_TRY(mounts_->attach(path, std::move(*mount)));
+  mounts_->add_tree(path);
+  note(path, writable ? "write" : "read");
+  return protect_grant(opened);
+}
+
+Status ViewBuilder::place_hidden(const Placement& placement) {
+  note(placement.path, "hidden");
+  if (placement.kind == TreeKind::kFile) {
+    WRIT_ASSIGN(UniqueFd empty, mounts_->make_synthetic_file(""));
+    return mounts_->attach(placement.path, std::move(empty));
+  }
+  if (!granted_below(placement.path)) {
+    WRIT_ASSIGN(UniqueFd empty, mounts_->make_empty_directory());
+    return mounts_->attach(placement.path, std::move(empty));
+  }
+  // Something below it was granted by name: the mask needs places to mount on.
+  WRIT_ASSIGN(UniqueFd mask, make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", "64k"}},
+                                                 abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
+  UniqueFd area(::fcntl(mask.get(), F_DUPFD_CLOEXEC, 3));
+  UniqueFd later(::fcntl(mask.get(), F_DUPFD_CLOEXEC, 3));
+  if (!area.valid() || !later.valid()) return fail_errno(errno, "cannot hide " + quote_bytes(placement.path));
+  WRIT_TRY(mounts_->attach(placement.path, std::move(mask)));
+  mounts_->add_area(placement.path, std::move(area));
+  read_only_at_end_.push_back(std::move(later));
+  return {};
+}
+
+// Host accounts are nobody's business in a sandbox, and the tool's identity may have none.
+Status ViewBuilder::place_accounts() {
+  const auto etc = std::find_if(grants_.begin(), grants_.end(), [](const auto& g) { return g.grant->path == "/etc"; });
+  if (etc == grants_.end()) return {};
+  const std::string uid = std::to_string(options_.identity.map.inside_uid);
+  const std::string gid = std::to_string(options_.identity.map.inside_gid);
+  const std::string& user = options_.user_name;
+  const std::string passwd = "root:x:0:0:root:/root:/usr/sbin/nologin\n" + user + ":x:" + uid + ":" + gid +
+                             "::" + options_.home +
+                             ":/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+  const std::string group = "root:x:0:\n" + user + ":x:" + gid + ":\nnogroup:x:65534:\n";
+  for (const auto& [path, content] : {std::pair{"/etc/passwd", &passwd}, std::pair{"/etc/group", &group}}) {
+    if (::access(path, F_OK) != 0) continue;
+    WRIT_ASSIGN(UniqueFd file, mounts_->make_synthetic_file(*content));
+    WRIT_TRY(mounts_->attach(path, std::move(file)));
+  }
+  return {};
+}
+
+Status ViewBuilder::place_all() {
+  for (const Placement& placement : placements_) {
+    if (placement.grant != nullptr)
+      WRIT_TRY(place_grant(*placement.grant));
+    else
+      WRIT_TRY(place_hidden(placement));
+  }
+  return place_accounts();
+}
+
+Result<View> ViewBuilder::build() {
+  WRIT_TRY(start_assembly());
+  WRIT_TRY(open_grants());
+  WRIT_TRY(collect_placements());
+  WRIT_TRY(place_areas());
+  WRIT_TRY(place_devices());
+  WRIT_TRY(place_all());
+  for (const UniqueFd& mask : read_only_at_end_) WRIT_TRY(restrict_mount(mask.get(), abi::kMountReadOnly));
+  WRIT_ASSIGN(view_.root, mounts_->finish());
+  return std::move(view_);
+}
+
+}  // namespace
+
+Result<View> build_view(const Profile& profile, ViewOptions options) {
+  const mode_t saved_umask = ::umask(0);  // the modes written here are meant as they are
+  auto view = ViewBuilder(profile, std::move(options)).build();
+  ::umask(saved_umask);
+  return view;
+}
+
+}  // namespace writ

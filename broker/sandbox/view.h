@@ -1,0 +1,53 @@
+// View: the file system of one sandbox, assembled from grants as one detached mount tree before the sandbox needs it.
+//
+// Built by the broker, single-threaded, with CAP_SYS_ADMIN over its own mount namespace (or as root). The result owns
+// everything; dropping it unmounts everything. Nothing is ever created on the host.
+#ifndef WRIT_BROKER_SANDBOX_VIEW_H_
+#define WRIT_BROKER_SANDBOX_VIEW_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/base/error.h"
+#include "broker/base/unique_fd.h"
+#include "broker/grant/persistence_guard.h"
+#include "broker/policy/profile.h"
+#include "broker/sandbox/identity.h"
+
+namespace writ {
+
+enum class ViewAssembly : std::uint8_t {
+  kAutomatic,
+  // Attach in the broker's own mount namespace and clone the result: what kernels before 6.15 need, where nothing can
+  // be attached to a detached tree. Exposed so that tests can force it.
+  kAttached,
+};
+
+struct ViewOptions {
+  std::string home;       // the tool's HOME
+  std::string user_name;  // for the synthetic /etc/passwd
+  ToolIdentity identity;
+  UniqueFd devpts;  // a devpts of the sandbox's own, or invalid: then the view gets an empty /dev/pts
+  ViewAssembly assembly = ViewAssembly::kAutomatic;
+};
+
+// One line of the report: what the view shows and why.
+struct ViewEntry {
+  std::string path;
+  std::string kind;  // "read", "write", "hidden", "protected", "pinned", "private", "device"
+};
+
+struct View {
+  UniqueFd root;  // detached, complete except for /proc
+  std::vector<ViewEntry> entries;
+  std::vector<GuardedTree> guarded;  // writable trees with protected or watched names
+  std::vector<std::string> warnings;
+};
+
+// Builds the view of `profile`. Errors name the grant and the kernel's reason.
+[[nodiscard]] Result<View> build_view(const Profile& profile, ViewOptions options);
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_SANDBOX_VIEW_H_

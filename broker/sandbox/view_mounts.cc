@@ -1,0 +1,153 @@
+#include "broker/sandbox/view_mounts.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "broker/base/escape.h"
+#include "broker/kernel/kernel_abi.h"
+#include "broker/kernel/mount_tree.h"
+#include "broker/kernel/raw_syscall.h"
+
+namespace writ {
+namespace {
+
+// Names used in the root while we build; removed before the view is finished.
+const std::string kSyntheticFile = ".writ-synthetic-file-";
+constexpr const char* kEmptyDirectory = ".writ-empty-directory";
+
+// Where the root is attached on kernels that cannot attach to a detached tree: a directory every host has and the
+// broker does not use. Only our own mount namespace sees it.
+constexpr const char* kAssemblyPoint = "/sys";
+
+bool lies_in(const std::string& path, const std::string& tree) {
+  if (tree == "/") return true;
+  return path.size() >= tree.size() && path.compare(0, tree.size(), tree) == 0 &&
+         (path.size() == tree.size() || path[tree.size()] == '/');
+}
+
+Status make_directories(int directory, const std::string& relative) {
+  for (std::size_t end = 0; end < relative.size(); ++end) {
+    end = relative.find('/', end);
+    const std::string part = relative.substr(0, end);
+    if (!part.empty() && ::mkdirat(directory, part.c_str(), 0755) != 0 && errno != EEXIST)
+      return fail_errno(errno, "cannot make the mount point " + quote_bytes(part) + " in the view");
+    if (end == std::string::npos) break;
+  }
+  return {};
+}
+
+Status make_file(int directory, const std::string& relative) {
+  const UniqueFd file(::openat(directory, relative.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!file.valid()) return fail_errno(errno, "cannot make the mount point " + quote_bytes(relative) + " in the view");
+  return {};
+}
+
+}  // namespace
+
+Result<ViewMounts> ViewMounts::create() {
+  WRIT_ASSIGN(UniqueFd root, make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", "1m"}, {"nr_inodes", "4096"}},
+                                                 abi::kMountNoSuid | abi::kMountNoDevices));
+  return ViewMounts(std::move(root));
+}
+
+// The deepest private area wins; a granted tree that is deeper still means that we must not create anything there.
+ViewMounts::Place ViewMounts::locate(const std::string& path) const {
+  Place place{root_.get(), path.substr(1), false};
+  std::size_t deepest = 0;
+  for (const PrivateArea& area : areas_) {
+    if (!lies_in(path, area.at) || area.at.size() < deepest) continue;
+    deepest = area.at.size();
+    place = {area.directory.get(), path.size() == area.at.size() ? "" : path.substr(area.at.size() + 1), false};
+  }
+  for (const std::string& tree : trees_)
+    if (path != tree && lies_in(path, tree) && tree.size() > deepest) place.in_tree = true;
+  return place;
+}
+
+Status ViewMounts::make_place(const std::string& path, TreeKind kind) {
+  const Place place = locate(path);
+  if (place.in_tree || place.relative.empty()) return {};
+  if (kind == TreeKind::kDirectory) return make_directories(place.directory, place.relative);
+  const std::size_t slash = place.relative.rfind('/');
+  if (slash != std::string::npos) WRIT_TRY(make_directories(place.directory, place.relative.substr(0, slash)));
+  return make_file(place.directory, place.relative);
+}
+
+Status ViewMounts::make_link(const std::string& path, const std::string& target) {
+  const Place place = locate(path);
+  if (place.in_tree) return {};
+  const std::size_t slash = place.relative.rfind('/');
+  if (slash != std::string::npos) WRIT_TRY(make_directories(place.directory, place.relative.substr(0, slash)));
+  if (::symlinkat(target.c_str(), place.directory, place.relative.c_str()) != 0 && errno != EEXIST)
+    return fail_errno(errno, "cannot make the link " + quote_bytes(path) + " in the view");
+  return {};
+}
+
+Status ViewMounts::attach(const std::string& path, UniqueFd mount) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
+  // The place may lie in a tree that a tool wrote: a link there must not lead the mount elsewhere.
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const UniqueFd target(static_cast<int>(raw_syscall(SYS_openat2, root_.get(), path.c_str() + 1, &how, sizeof how)));
+  if (!target.valid())
+    return fail("cannot place " + quote_bytes(path) + " in the view",
+                "a symbolic link or a missing directory stands in the way; grant the real path");
+  return attach_mount(mount.get(), target.get());
+}
+
+void ViewMounts::add_area(const std::string& path, UniqueFd directory) {
+  areas_.push_back({path, std::move(directory)});
+}
+
+// A mount whose root has been removed cannot be attached any more (ENOENT), so the originals go in finish().
+Result<UniqueFd> ViewMounts::clone_original(const std::string& name) {
+  WRIT_ASSIGN(UniqueFd mount, clone_mount_tree(root_.get(), name));
+  WRIT_TRY(restrict_mount(mount.get(),
+                          abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
+  return mount;
+}
+
+Result<UniqueFd> ViewMounts::make_synthetic_file(std::string_view content) {
+  const std::string name = kSyntheticFile + std::to_string(synthetic_files_);
+  const UniqueFd file(::openat(root_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+  if (!file.valid()) return fail_errno(errno, "cannot make a synthetic file for the view");
+  ++synthetic_files_;
+  if (::write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+    return fail_errno(errno, "cannot write a synthetic file for the view");
+  return clone_original(name);
+}
+
+Result<UniqueFd> ViewMounts::make_empty_directory() {
+  if (::mkdirat(root_.get(), kEmptyDirectory, 0555) != 0 && errno != EEXIST)
+    return fail_errno(errno, "cannot make an empty directory for the view");
+  return clone_original(kEmptyDirectory);
+}
+
+void ViewMounts::remove_originals() {
+  for (int i = 0; i < synthetic_files_; ++i) ::unlinkat(root_.get(), (kSyntheticFile + std::to_string(i)).c_str(), 0);
+  ::unlinkat(root_.get(), kEmptyDirectory, AT_REMOVEDIR);
+}
+
+Status ViewMounts::attach_root_for_assembly() {
+  const UniqueFd target(::open(kAssemblyPoint, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!target.valid()) return fail_errno(errno, "cannot open the place to assemble the view at");
+  WRIT_TRY(attach_mount(root_.get(), target.get()));
+  attached_ = true;
+  return {};
+}
+
+Result<UniqueFd> ViewMounts::finish() {
+  areas_.clear();
+  remove_originals();
+  WRIT_TRY(restrict_mount(root_.get(), abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices));
+  if (!attached_) return std::move(root_);
+  auto clone = clone_mount_tree(root_.get(), "");
+  if (::umount2(kAssemblyPoint, MNT_DETACH) != 0) return fail_errno(errno, "cannot take down the assembly place");
+  return clone;
+}
+
+}  // namespace writ

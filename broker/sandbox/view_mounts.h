@@ -1,0 +1,76 @@
+// ViewMounts: the mechanics of putting a view together: directories that become mount points, mounts attached to them
+// in order, and the two ways of ending up with one detached tree. Knows nothing of profiles.
+#ifndef WRIT_BROKER_SANDBOX_VIEW_MOUNTS_H_
+#define WRIT_BROKER_SANDBOX_VIEW_MOUNTS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/base/error.h"
+#include "broker/base/unique_fd.h"
+#include "broker/grant/tree_grant.h"
+
+namespace writ {
+
+// A private tmpfs (or a directory of one) that stands at a place of the view, writable for us while we build.
+struct PrivateArea {
+  std::string at;  // view path without the leading slash, "" for the root
+  UniqueFd directory;
+};
+
+class ViewMounts {
+ public:
+  // Starts with an empty root: a tmpfs limited to `root_size` bytes.
+  [[nodiscard]] static Result<ViewMounts> create();
+
+  // Makes the directories above the view path `path` (absolute), and at `path` itself a directory or an empty file to
+  // mount on, where they lie in the root or in a private area. Where `path` lies in an attached tree, nothing is made:
+  // the place must exist there.
+  [[nodiscard]] Status make_place(const std::string& path, TreeKind kind);
+
+  // Makes a symbolic link in the root or a private area.
+  [[nodiscard]] Status make_link(const std::string& path, const std::string& target);
+
+  // Attaches `mount` at `path`; the place must exist. No component of the path is followed through a symbolic link.
+  [[nodiscard]] Status attach(const std::string& path, UniqueFd mount);
+
+  // Tells that from now on everything below `path` lies in `directory` (a private area that was attached there).
+  void add_area(const std::string& path, UniqueFd directory);
+
+  // Tells that from now on everything below `path` lies in a granted tree.
+  void add_tree(const std::string& path) { trees_.push_back(path); }
+
+  // A detached, read-only clone of a synthetic file or of an empty directory; the originals vanish in finish().
+  [[nodiscard]] Result<UniqueFd> make_synthetic_file(std::string_view content);
+  [[nodiscard]] Result<UniqueFd> make_empty_directory();
+
+  [[nodiscard]] int root() const { return root_.get(); }
+
+  // Ends the assembly: the root becomes read-only and is returned as a detached tree.
+  [[nodiscard]] Result<UniqueFd> finish();
+
+  // Attaches the root in the current mount namespace, so that attaching works before kernel 6.15.
+  [[nodiscard]] Status attach_root_for_assembly();
+
+ private:
+  explicit ViewMounts(UniqueFd root) : root_(std::move(root)) {}
+  struct Place {
+    int directory;         // borrowed: root or area
+    std::string relative;  // below it
+    bool in_tree;
+  };
+  [[nodiscard]] Place locate(const std::string& path) const;
+  [[nodiscard]] Result<UniqueFd> clone_original(const std::string& name);
+  void remove_originals();
+
+  UniqueFd root_;
+  std::vector<PrivateArea> areas_;
+  std::vector<std::string> trees_;
+  int synthetic_files_ = 0;
+  bool attached_ = false;
+};
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_SANDBOX_VIEW_MOUNTS_H_

@@ -1,0 +1,29 @@
+// The command line of `writ`: what was typed → one command with its options. The only file that sees CLI11 is the .cc.
+#ifndef WRIT_LAUNCHER_COMMAND_LINE_H_
+#define WRIT_LAUNCHER_COMMAND_LINE_H_
+
+#include <span>
+#include <string>
+#include <variant>
+
+#include "launcher/doctor_command.h"
+#include "launcher/run_options.h"
+
+namespace writ {
+
+// Nothing left to do: help or the version was printed, or the usage was wrong and that was said.
+struct CommandLineDone {
+  int exit_status = 0;
+};
+
+using Command = std::variant<CommandLineDone, RunOptions, DoctorOptions>;
+
+// Parses `arguments` (argv without the program's name). Prints help to standard output, errors to standard error.
+[[nodiscard]] Command parse_command_line(std::span<const std::string> arguments);
+
+// True when the command will launch a sandbox, found without parsing, so that init can be started before anything else.
+[[nodiscard]] bool is_launch_command(int argc, const char* const* argv);
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_COMMAND_LINE_H_

@@ -1,0 +1,29 @@
+// The `writ` command.
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "broker/sandbox/broker_start.h"
+#include "launcher/command_line.h"
+#include "launcher/run_command.h"
+
+namespace {
+
+int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker) {
+  if (const auto* done = std::get_if<writ::CommandLineDone>(&command)) return done->exit_status;
+  if (const auto* doctor = std::get_if<writ::DoctorOptions>(&command)) return writ::run_doctor_command(*doctor);
+  if (!broker) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
+  return writ::run_run_command(std::get<writ::RunOptions>(command), std::move(*broker));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // First of all, while this process is small and knows nothing: the sandbox's init. It makes its namespaces while the
+  // command line and the profile are read.
+  std::optional<writ::BrokerStart> broker;
+  if (writ::is_launch_command(argc, argv)) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  return dispatch(writ::parse_command_line(arguments), std::move(broker));
+}

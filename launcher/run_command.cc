@@ -1,0 +1,229 @@
+#include "launcher/run_command.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <optional>
+
+#include "broker/base/escape.h"
+#include "broker/kernel/capabilities.h"
+#include "broker/kernel/landlock.h"
+#include "broker/sandbox/launch.h"
+#include "launcher/run_report.h"
+#include "launcher/run_session.h"
+#include "launcher/run_setup.h"
+#include "launcher/run_streams.h"
+
+namespace writ {
+namespace {
+
+LaunchError writ_error(Error error) { return {kExitWritFailed, std::move(error)}; }
+
+class Run {
+ public:
+  Run(const RunOptions& options, BrokerStart broker) : options_(options), broker_(std::move(broker)) {}
+
+  int run();
+
+ private:
+  using Step = tl::expected<void, LaunchError>;
+
+  Step prepare();
+  Step read_policy();
+  Step choose_init();
+  Step hide_own_files();
+  Step start_guard();
+  Step start();
+  int dry_run();
+  void supervise();
+  void finish_guard();
+  int report();
+  void warn();
+  RunFacts facts() const;
+
+  const RunOptions& options_;
+  BrokerStart broker_;
+  std::optional<RunSetup> setup_;
+  std::optional<RunStreams> streams_;
+  std::optional<PreparedLaunch> prepared_;
+  std::optional<PersistenceGuard> guard_;
+  std::optional<GuardReport> guard_report_;
+  std::optional<UniqueFd> signals_;
+  std::optional<UniqueFd> tool_;
+  RunOutcome outcome_;
+  int landlock_abi_ = 0;
+};
+
+#define WRIT_STEP(expression)                                                       \
+  do {                                                                              \
+    if (auto writ_step = (expression); !writ_step)                                  \
+      return tl::unexpected<LaunchError>(writ_error(std::move(writ_step.error()))); \
+  } while (false)
+
+Run::Step Run::read_policy() {
+  auto person = identify_person(broker_.uid, broker_.gid);
+  if (!person) return tl::unexpected<LaunchError>(writ_error(std::move(person.error())));
+  auto setup = set_up_run(options_, std::move(*person));
+  if (!setup) return tl::unexpected<LaunchError>(writ_error(std::move(setup.error())));
+  setup_ = std::move(*setup);
+  return {};
+}
+
+// Init guessed that the sandbox has a network of its own; a profile that wants the host's gets another init.
+Run::Step Run::choose_init() {
+  if (setup_->profile.network == NetworkMode::kHost) {
+    broker_.init.reset();
+    broker_.init.emplace(start_init(broker_, NetworkStart::kInherited));
+  }
+  if (*broker_.init) return {};
+  return tl::unexpected<LaunchError>(writ_error(std::move(broker_.init->error())));
+}
+
+// Writ's own files are authority over later runs. Where they lie in a tree the tool may write, they must exist to be
+// hidden, or the tool could make them first.
+Run::Step Run::hide_own_files() {
+  const Person& person = setup_->person;
+  for (const std::string& home : {person.state_home, person.cache_home, person.configuration_home}) {
+    const std::string directory = home + "/writ";
+    setup_->profile.filesystem.hide.push_back(directory);
+    for (const PathGrant& grant : setup_->profile.filesystem.grants) {
+      if (grant.access != PathAccess::kWrite || !directory.starts_with(grant.path + "/")) continue;
+      for (std::size_t slash = grant.path.size(); slash != std::string::npos; slash = directory.find('/', slash + 1))
+        (void)::mkdir(directory.substr(0, slash).c_str(), 0700);
+      if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+        return tl::unexpected<LaunchError>(
+            writ_error({"cannot make " + quote_bytes(directory) + " in order to hide it from the tool", errno, ""}));
+    }
+  }
+  return {};
+}
+
+Run::Step Run::prepare() {
+  if (auto done = read_policy(); !done) return done;
+  if (auto done = choose_init(); !done) return done;
+  if (auto done = hide_own_files(); !done) return done;
+  auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity);
+  if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
+  streams_ = std::move(*streams);
+  LaunchRequest request;
+  request.profile = &setup_->profile;
+  request.identity = setup_->identity;
+  request.working_directory = setup_->workspace;
+  request.home = setup_->person.home;
+  request.user_name = setup_->tool_user_name;
+  request.argv = options_.command;
+  request.environment = setup_->environment;
+  request.descriptors = streams_->descriptors();
+  request.terminal_number = streams_->terminal_number();
+  request.devpts = streams_->take_devpts();
+  request.filter = setup_->filter;
+  request.landlock_abi = landlock_abi_;
+  auto prepared = prepare_launch(broker_, std::move(request));
+  if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
+  prepared_ = std::move(*prepared);
+  return {};
+}
+
+Run::Step Run::start_guard() {
+  if (prepared_->view.guarded.empty()) return {};
+  GuardOptions options;
+  options.quarantine_root = setup_->person.state_home + "/writ/quarantine";
+  options.run_id = std::to_string(::time(nullptr)) + "-" + std::to_string(::getpid());
+  options.inside_tree = QuarantineInsideTree::kHiddenInView;  // hide_own_files() sees to it
+  auto guard = PersistenceGuard::create(std::move(prepared_->view.guarded), std::move(options));
+  if (!guard) return tl::unexpected<LaunchError>(writ_error(std::move(guard.error())));
+  guard_.emplace(std::move(*guard));
+  return {};
+}
+
+Run::Step Run::start() {
+  if (auto done = start_guard(); !done) return done;
+  auto signals = take_over_signals();
+  if (!signals) return tl::unexpected<LaunchError>(writ_error(std::move(signals.error())));
+  signals_ = std::move(*signals);
+  auto tool = start_prepared(**broker_.init, broker_, *prepared_);
+  if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
+  tool_ = std::move(*tool);
+  // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
+  prepared_->view.root.reset();
+  prepared_->program.executable.reset();
+  prepared_->landlock_ruleset.reset();
+  streams_->tool_started(tool_->get());
+  return {};
+}
+
+RunFacts Run::facts() const {
+  RunFacts facts;
+  facts.options = &options_;
+  facts.setup = setup_ ? &*setup_ : nullptr;
+  facts.prepared = prepared_ ? &*prepared_ : nullptr;
+  facts.outcome = &outcome_;
+  facts.guard = guard_report_ ? &*guard_report_ : nullptr;
+  facts.landlock_abi = landlock_abi_;
+  return facts;
+}
+
+void Run::warn() {
+  if (options_.verbosity == Verbosity::kQuiet) return;
+  for (const std::string& line : run_warnings(facts())) std::cerr << "writ: warning: " << line << '\n';
+}
+
+int Run::dry_run() {
+  RunFacts all = facts();
+  all.outcome = nullptr;
+  std::cout << (options_.json ? run_report_json(all).to_text(2) + "\n" : run_plan_text(all)) << std::flush;
+  return std::cout ? 0 : kExitWritFailed;
+}
+
+void Run::finish_guard() {
+  if (!guard_) return;
+  auto finished = guard_->finish();
+  if (finished)
+    guard_report_ = std::move(*finished);
+  else
+    std::cerr << "writ: warning: " << finished.error().describe() << '\n';
+}
+
+void Run::supervise() {
+  RunSession session(**broker_.init, *streams_, guard_ ? &*guard_ : nullptr, setup_->profile.limits, signals_->get());
+  outcome_ = session.run();
+  finish_guard();
+}
+
+int Run::report() {
+  if (options_.report.empty()) return outcome_.exit_status;
+  RunFacts all = facts();
+  const Status written = write_report(options_.report, run_report_json(all).to_text(2) + "\n");
+  if (written) return outcome_.exit_status;
+  std::cerr << "writ: " << written.error().describe() << '\n';
+  return kExitWritFailed;
+}
+
+int Run::run() {
+  // Nobody of the same user reads our memory or descriptors from here on (prctl(2), ptrace access mode).
+  (void)::prctl(PR_SET_DUMPABLE, 0);
+  landlock_abi_ = landlock_abi();
+  Step done = prepare();
+  if (done && options_.mode == RunMode::kDryRun) return dry_run();
+  if (done) done = start();
+  if (!done) {
+    outcome_.kind = OutcomeKind::kNotStarted;
+    outcome_.exit_status = done.error().exit_status;
+    outcome_.reason = done.error().error.describe();
+    streams_.reset();  // gives the terminal back before we write to it
+    std::cerr << "writ: " << outcome_.reason << '\n';
+    return report();
+  }
+  supervise();
+  streams_.reset();
+  warn();
+  return report();
+}
+
+}  // namespace
+
+int run_run_command(const RunOptions& options, BrokerStart broker) { return Run(options, std::move(broker)).run(); }
+
+}  // namespace writ

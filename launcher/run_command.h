@@ -1,0 +1,15 @@
+// `writ run`: launch one program in a sandbox and leave with its exit status.
+#ifndef WRIT_LAUNCHER_RUN_COMMAND_H_
+#define WRIT_LAUNCHER_RUN_COMMAND_H_
+
+#include "broker/sandbox/broker_start.h"
+#include "launcher/run_options.h"
+
+namespace writ {
+
+// Does everything; returns the exit status of the process (timeout(1), env(1)). `broker` comes from start_broker().
+[[nodiscard]] int run_run_command(const RunOptions& options, BrokerStart broker);
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_RUN_COMMAND_H_

@@ -1,0 +1,32 @@
+// The command line of `writ run`, after parsing. Plain data.
+#ifndef WRIT_LAUNCHER_RUN_OPTIONS_H_
+#define WRIT_LAUNCHER_RUN_OPTIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace writ {
+
+enum class Verbosity : std::uint8_t { kNormal, kQuiet };
+enum class RunMode : std::uint8_t { kRun, kDryRun };
+
+struct RunOptions {
+  std::string profile = "default";            // name, or path of a file
+  std::string workspace;                      // empty: the current directory
+  std::vector<std::string> read;              // --read PATH
+  std::vector<std::string> write;             // --write PATH
+  std::vector<std::string> environment;       // --env NAME or NAME=VALUE
+  std::vector<std::string> preferred_layers;  // --prefer LAYER
+  std::string timeout;                        // --timeout DURATION, empty: as the profile says
+  std::string network;                        // --network none|host, empty: as the profile says
+  std::string report;                         // --report FILE, "-" is standard error
+  RunMode mode = RunMode::kRun;
+  Verbosity verbosity = Verbosity::kNormal;
+  bool json = false;                 // --json with --dry-run
+  std::vector<std::string> command;  // what follows "--"
+};
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_RUN_OPTIONS_H_

@@ -1,0 +1,215 @@
+#include "launcher/run_report.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
+
+#include "broker/base/escape.h"
+
+namespace writ {
+namespace {
+
+std::string_view state_name(LayerState state) {
+  constexpr std::array<std::string_view, 3> kNames = {"active", "degraded", "not_wanted"};
+  return kNames[static_cast<std::size_t>(state)];
+}
+
+JsonArray escaped_list(const std::vector<std::string>& texts) {
+  JsonArray list;
+  for (const std::string& text : texts) list.add(escape_bytes(text));
+  return list;
+}
+
+JsonArray layers_json(const LayerStatuses& layers) {
+  JsonArray list;
+  for (const LayerName& entry : kLayerNames) {
+    const LayerStatus& status = layers[static_cast<std::size_t>(entry.layer)];
+    JsonObject layer;
+    layer.set("layer", entry.name).set("state", state_name(status.state));
+    if (!status.reason.empty()) layer.set("reason", status.reason);
+    list.add(std::move(layer));
+  }
+  return list;
+}
+
+JsonArray grants_json(const View& view) {
+  JsonArray list;
+  for (const ViewEntry& entry : view.entries)
+    list.add(JsonObject().set("path", escape_bytes(entry.path)).set("kind", entry.kind));
+  return list;
+}
+
+// Names only: a value may be a secret.
+JsonArray environment_json(const std::vector<std::string>& environment) {
+  JsonArray names;
+  for (const std::string& variable : environment) names.add(escape_bytes(variable.substr(0, variable.find('='))));
+  return names;
+}
+
+JsonObject limits_json(const LimitPolicy& limits) {
+  JsonObject object;
+  if (limits.wall_time) object.set("wall_time_ms", limits.wall_time->count());
+  if (limits.cpu_seconds) object.set("cpu_seconds", *limits.cpu_seconds);
+  if (limits.address_space) object.set("address_space_bytes", *limits.address_space);
+  if (limits.file_size) object.set("file_size_bytes", *limits.file_size);
+  object.set("processes", limits.processes).set("open_files", limits.open_files);
+  object.set("tmp_size_bytes", limits.tmp_size).set("shm_size_bytes", limits.shm_size);
+  return object;
+}
+
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+JsonObject outcome_json(const RunOutcome& outcome) {
+  JsonObject object;
+  object.set("kind", outcome_name(outcome.kind)).set("exit_status", outcome.exit_status);
+  if (outcome.signal != 0) object.set("signal", outcome.signal);
+  object.set("reason", outcome.reason);
+  return object;
+}
+
+JsonObject usage_json(const RunOutcome& outcome) {
+  return JsonObject()
+      .set("wall_seconds", static_cast<double>(outcome.wall_time.count()) / 1e6)
+      .set("user_seconds", seconds(outcome.usage.ru_utime))
+      .set("system_seconds", seconds(outcome.usage.ru_stime))
+      .set("peak_memory_kib", static_cast<std::int64_t>(outcome.usage.ru_maxrss));
+}
+
+JsonArray persistence_json(const GuardReport& guard) {
+  JsonArray list;
+  for (const GuardFinding& finding : guard.findings) {
+    JsonObject object;
+    object.set("path", escape_bytes(finding.path)).set("what", finding_kind_name(finding.kind));
+    object.set("action", finding_action_name(finding.action)).set("times", finding.times);
+    if (!finding.kept_at.empty()) object.set("kept_at", escape_bytes(finding.kept_at));
+    list.add(std::move(object));
+  }
+  return list;
+}
+
+void add_setup(JsonObject& report, const RunSetup& setup) {
+  const IdentityMap& map = setup.identity.map;
+  report.set("profile", setup.profile.name).set("workspace", escape_bytes(setup.workspace));
+  report.set("identity", JsonObject()
+                             .set("inside_uid", map.inside_uid)
+                             .set("outside_uid", map.outside_uid)
+                             .set("inside_gid", map.inside_gid)
+                             .set("outside_gid", map.outside_gid));
+  report.set("network", setup.profile.network == NetworkMode::kHost ? "host" : "none");
+  report.set("environment", environment_json(setup.environment));
+  report.set("limits", limits_json(setup.profile.limits));
+}
+
+std::string layer_text(const PreparedLaunch& prepared) {
+  std::string text;
+  for (const LayerName& entry : kLayerNames) {
+    const LayerStatus& status = prepared.layers[static_cast<std::size_t>(entry.layer)];
+    text.append("  ").append(entry.name).append(": ").append(state_name(status.state));
+    if (!status.reason.empty()) text.append(" (").append(status.reason).append(")");
+    text.append("\n");
+  }
+  return text;
+}
+
+Status write_whole(int fd, const std::string& text, const std::string& path) {
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(fd, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail_errno(errno, "cannot write the report " + quote_bytes(path));
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+JsonValue run_report_json(const RunFacts& facts) {
+  JsonObject report;
+  report.set("schema", "writ.run").set("schema_version", kRunReportSchemaVersion).set("writ_version", WRIT_VERSION);
+  report.set("command", escaped_list(facts.options->command));
+  if (facts.setup != nullptr) add_setup(report, *facts.setup);
+  if (facts.prepared != nullptr) {
+    report.set("program", escape_bytes(facts.prepared->program.path));
+    report.set("layers", layers_json(facts.prepared->layers));
+    report.set("landlock_abi", facts.landlock_abi);
+    report.set("seccomp_instructions", facts.prepared->content.filter.size());
+    report.set("grants", grants_json(facts.prepared->view));
+  }
+  report.set("warnings", escaped_list(run_warnings(facts)));
+  if (facts.guard != nullptr) report.set("persistence", persistence_json(*facts.guard));
+  if (facts.outcome != nullptr) {
+    report.set("outcome", outcome_json(*facts.outcome));
+    if (facts.outcome->kind != OutcomeKind::kNotStarted) report.set("usage", usage_json(*facts.outcome));
+  }
+  return report;
+}
+
+std::string run_plan_text(const RunFacts& facts) {
+  const RunSetup& setup = *facts.setup;
+  const IdentityMap& map = setup.identity.map;
+  std::string text =
+      "profile: " + setup.profile.name + "\nprogram: " + escape_bytes(facts.prepared->program.path) +
+      "\nidentity: uid " + std::to_string(map.inside_uid) + " inside, uid " + std::to_string(map.outside_uid) +
+      " on the host\nnetwork: " + (setup.profile.network == NetworkMode::kHost ? "host" : "none, loopback only") +
+      "\nlayers:\n" + layer_text(*facts.prepared) + "file system:\n";
+  for (const ViewEntry& entry : facts.prepared->view.entries)
+    text.append("  ")
+        .append(entry.kind)
+        .append(12 - std::min<std::size_t>(11, entry.kind.size()), ' ')
+        .append(escape_bytes(entry.path))
+        .append("\n");
+  text.append("environment:");
+  for (const std::string& variable : setup.environment)
+    text.append(" ").append(escape_bytes(variable.substr(0, variable.find('='))));
+  text.append("\nsystem calls: ")
+      .append(std::to_string(facts.prepared->content.filter.size()))
+      .append(" filter instructions\n");
+  for (const std::string& warning : run_warnings(facts)) text.append("warning: ").append(warning).append("\n");
+  return text;
+}
+
+std::vector<std::string> run_warnings(const RunFacts& facts) {
+  std::vector<std::string> lines;
+  if (facts.prepared != nullptr) {
+    for (const LayerName& entry : kLayerNames) {
+      const LayerStatus& status = facts.prepared->layers[static_cast<std::size_t>(entry.layer)];
+      if (status.state == LayerState::kDegraded)
+        lines.push_back("running without the layer " + std::string(entry.name) + " (" + std::string(entry.purpose) +
+                        "): " + status.reason);
+    }
+    lines.insert(lines.end(), facts.prepared->view.warnings.begin(), facts.prepared->view.warnings.end());
+  }
+  if (facts.guard != nullptr) {
+    for (const GuardFinding& finding : facts.guard->findings) lines.push_back(finding.describe());
+    lines.insert(lines.end(), facts.guard->warnings.begin(), facts.guard->warnings.end());
+  }
+  return lines;
+}
+
+Status write_report(const std::string& path, const std::string& text) {
+  if (path == "-") return write_whole(STDERR_FILENO, text, path);
+  struct stat status {};
+  const bool special = ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
+  if (special) {  // /dev/stdout, a FIFO of a CI system
+    const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (!file.valid()) return fail_errno(errno, "cannot write the report " + quote_bytes(path));
+    return write_whole(file.get(), text, path);
+  }
+  const std::string temporary = path + ".writ-" + std::to_string(::getpid());
+  const UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!file.valid()) return fail_errno(errno, "cannot write the report " + quote_bytes(path));
+  Status written = write_whole(file.get(), text, path);
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
+    written = fail_errno(errno, "cannot put the report in place at " + quote_bytes(path));
+  if (!written) ::unlink(temporary.c_str());
+  return written;
+}
+
+}  // namespace writ

@@ -1,0 +1,43 @@
+// RunReport: what `--report`, `--dry-run` and the warnings on the terminal say about one run.
+#ifndef WRIT_LAUNCHER_RUN_REPORT_H_
+#define WRIT_LAUNCHER_RUN_REPORT_H_
+
+#include <string>
+#include <vector>
+
+#include "broker/base/error.h"
+#include "broker/grant/persistence_guard.h"
+#include "broker/sandbox/launch.h"
+#include "launcher/json_text.h"
+#include "launcher/run_session.h"
+#include "launcher/run_setup.h"
+
+namespace writ {
+
+inline constexpr int kRunReportSchemaVersion = 1;
+
+// What is known about a run; null where it did not get that far.
+struct RunFacts {
+  const RunOptions* options = nullptr;
+  const RunSetup* setup = nullptr;
+  const PreparedLaunch* prepared = nullptr;
+  const RunOutcome* outcome = nullptr;
+  const GuardReport* guard = nullptr;
+  int landlock_abi = 0;
+};
+
+// The whole report; fields are described in docs/report.md.
+[[nodiscard]] JsonValue run_report_json(const RunFacts& facts);
+
+// The plan for people (`--dry-run`).
+[[nodiscard]] std::string run_plan_text(const RunFacts& facts);
+
+// Lines for standard error: missing layers, quarantined files, warnings of the view. Empty when nothing is wrong.
+[[nodiscard]] std::vector<std::string> run_warnings(const RunFacts& facts);
+
+// Writes `text` to `path` ("-": standard error), replacing a regular file at once (temporary file and rename(2)).
+[[nodiscard]] Status write_report(const std::string& path, const std::string& text);
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_RUN_REPORT_H_

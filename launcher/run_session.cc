@@ -1,0 +1,188 @@
+#include "launcher/run_session.h"
+
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "broker/sandbox/launch.h"
+
+namespace writ {
+namespace {
+
+constexpr std::array<int, 7> kHandledSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCONT, SIGUSR1};
+constexpr int kSignalledBase = 128;
+
+std::string describe_signal(int signal) {
+  return std::string(::strsignal(signal)) + " (signal " + std::to_string(signal) + ")";
+}
+
+}  // namespace
+
+std::string_view outcome_name(OutcomeKind kind) {
+  constexpr std::array<std::string_view, 6> kNames = {"exited",      "signalled",    "timed_out",
+                                                      "interrupted", "sandbox_died", "not_started"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+Result<UniqueFd> take_over_signals() {
+  sigset_t handled;
+  sigemptyset(&handled);
+  for (const int signal : kHandledSignals) sigaddset(&handled, signal);
+  sigprocmask(SIG_BLOCK, &handled, nullptr);
+  // Our own output may have no reader; that must not end the tool.
+  std::signal(SIGPIPE, SIG_IGN);
+  UniqueFd signals(::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals.valid()) return fail_errno(errno, "cannot receive signals by descriptor");
+  return signals;
+}
+
+RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, PersistenceGuard* guard, const LimitPolicy& limits,
+                       int signals)
+    : sandbox_(sandbox), streams_(streams), guard_(guard), limits_(limits), signals_(signals) {
+  if (limits_.wall_time) deadline_ = started_ + *limits_.wall_time;
+}
+
+// Asks the tool to end; what is left after the grace is killed.
+void RunSession::end_gracefully(OutcomeKind because, std::string reason) {
+  if (!forced_) {
+    forced_.emplace();
+    forced_->kind = because;
+    forced_->reason = std::move(reason);
+  }
+  if (!kill_at_) kill_at_ = Clock::now() + limits_.kill_grace;
+}
+
+void RunSession::kill_now(OutcomeKind because, std::string reason) {
+  end_gracefully(because, std::move(reason));
+  kill_at_.reset();
+  sandbox_.kill();
+}
+
+void RunSession::handle_interrupt() {
+  if (++interrupts_ == 1) {
+    sandbox_.signal_tool(SIGINT);
+    return;
+  }
+  kill_now(OutcomeKind::kInterrupted, "interrupted twice");
+  forced_->exit_status = kSignalledBase + SIGINT;
+}
+
+void RunSession::handle_signals() {
+  signalfd_siginfo info{};
+  while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    const int signal = static_cast<int>(info.ssi_signo);
+    TerminalRelay* relay = streams_.relay();
+    if (signal == SIGWINCH && relay != nullptr) relay->on_window_change();
+    if (signal == SIGCONT && relay != nullptr) relay->on_continue();
+    if (signal == SIGINT) handle_interrupt();
+    if (signal == SIGQUIT || signal == SIGUSR1) sandbox_.signal_tool(signal);
+    if (signal != SIGTERM && signal != SIGHUP) continue;
+    sandbox_.signal_tool(signal);
+    end_gracefully(OutcomeKind::kInterrupted, "Writ received " + describe_signal(signal));
+    forced_->exit_status = kSignalledBase + signal;
+  }
+}
+
+void RunSession::check_deadlines() {
+  const auto now = Clock::now();
+  if (deadline_ && now >= *deadline_) {
+    deadline_.reset();
+    sandbox_.signal_tool(SIGTERM);
+    end_gracefully(OutcomeKind::kTimedOut,
+                   "the time limit of " + std::to_string(limits_.wall_time->count()) + " ms was reached");
+    forced_->exit_status = kExitTimedOut;
+  }
+  if (kill_at_ && now >= *kill_at_) {
+    kill_at_.reset();
+    sandbox_.kill();
+  }
+}
+
+void RunSession::note_exit(const InitReport& report) {
+  outcome_.usage = report.usage;
+  if (WIFSIGNALED(report.status)) {
+    outcome_.kind = OutcomeKind::kSignalled;
+    outcome_.signal = WTERMSIG(report.status);
+    outcome_.exit_status = kSignalledBase + outcome_.signal;
+    outcome_.reason = "ended by " + describe_signal(outcome_.signal);
+  } else {
+    outcome_.kind = OutcomeKind::kExited;
+    outcome_.exit_status = WEXITSTATUS(report.status);
+    outcome_.reason = "exit status " + std::to_string(outcome_.exit_status);
+  }
+}
+
+void RunSession::handle_init() {
+  auto message = sandbox_.receive();
+  if (!message) {
+    over_ = true;
+    if (outcome_.kind != OutcomeKind::kNotStarted) return;
+    outcome_.kind = OutcomeKind::kSandboxDied;
+    outcome_.exit_status = kExitWritFailed;
+    outcome_.reason = "the sandbox was killed from outside";
+    return;
+  }
+  if (message->report.event == InitEvent::kStopped && streams_.relay() != nullptr) {
+    streams_.relay()->suspend_self();
+    sandbox_.signal_tool(SIGCONT);
+  }
+  if (message->report.event != InitEvent::kExited) return;
+  note_exit(message->report);
+  over_ = true;
+}
+
+int RunSession::poll_timeout() const {
+  std::optional<Clock::time_point> next = deadline_;
+  if (kill_at_ && (!next || *kill_at_ < *next)) next = kill_at_;
+  long long wait = -1;
+  if (next) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
+    wait = std::clamp<long long>(left, 0, 3'600'000);
+  }
+  TerminalRelay* relay = streams_.relay();
+  const int relay_wait = relay == nullptr ? -1 : relay->poll_timeout_ms();
+  if (relay_wait >= 0 && (wait < 0 || relay_wait < wait)) wait = relay_wait;
+  return static_cast<int>(wait);
+}
+
+void RunSession::poll_once() {
+  std::vector<pollfd> entries{{sandbox_.descriptor(), POLLIN, 0}, {signals_, POLLIN, 0}};
+  if (guard_ != nullptr && guard_->poll_descriptor() >= 0) entries.push_back({guard_->poll_descriptor(), POLLIN, 0});
+  streams_.add_poll_entries(entries);
+  if (::poll(entries.data(), entries.size(), poll_timeout()) < 0) return;
+  if (entries[1].revents != 0) handle_signals();
+  streams_.handle_events(entries);
+  TerminalRelay* relay = streams_.relay();
+  if (relay != nullptr && relay->kill_requested() && !forced_) {
+    kill_now(OutcomeKind::kInterrupted, "interrupted twice");
+    forced_->exit_status = kSignalledBase + SIGINT;
+  }
+  if (entries.size() > 2 && guard_ != nullptr && entries[2].fd == guard_->poll_descriptor() && entries[2].revents != 0)
+    guard_->handle_events();
+  if (entries[0].revents != 0) handle_init();
+}
+
+RunOutcome RunSession::run() {
+  while (!over_) {
+    poll_once();
+    check_deadlines();
+  }
+  sandbox_.wait();
+  streams_.drain();
+  outcome_.wall_time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_);
+  if (forced_) {
+    // Why Writ ended the tool comes first; a tool that ended by itself in the meantime keeps its own status.
+    outcome_.kind = forced_->kind;
+    outcome_.exit_status = forced_->exit_status;
+    outcome_.reason = forced_->reason;
+  }
+  return outcome_;
+}
+
+}  // namespace writ

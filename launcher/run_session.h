@@ -1,0 +1,76 @@
+// RunSession: the time between the start of a tool and its end: signals, time limit, terminal, persistence guard.
+#ifndef WRIT_LAUNCHER_RUN_SESSION_H_
+#define WRIT_LAUNCHER_RUN_SESSION_H_
+
+#include <sys/resource.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "broker/base/unique_fd.h"
+#include "broker/grant/persistence_guard.h"
+#include "broker/policy/profile.h"
+#include "broker/sandbox/sandbox_process.h"
+#include "launcher/run_streams.h"
+
+namespace writ {
+
+enum class OutcomeKind : std::uint8_t { kExited, kSignalled, kTimedOut, kInterrupted, kSandboxDied, kNotStarted };
+
+// How a run ended, with the one reason.
+struct RunOutcome {
+  OutcomeKind kind = OutcomeKind::kNotStarted;
+  int exit_status = 0;  // of Writ
+  int signal = 0;       // that ended the tool, 0 if none did
+  std::string reason;
+  rusage usage{};
+  std::chrono::microseconds wall_time{0};
+};
+
+// Names for reports: "exited", "signalled", …
+[[nodiscard]] std::string_view outcome_name(OutcomeKind kind);
+
+// Blocks the signals that the session handles and returns a descriptor to read them from. Call before the tool starts
+// and after init was forked (init passes the original mask on to the tool).
+[[nodiscard]] Result<UniqueFd> take_over_signals();
+
+class RunSession {
+ public:
+  // All borrowed; they must outlive the session. `guard` may be null.
+  RunSession(SandboxProcess& sandbox, RunStreams& streams, PersistenceGuard* guard, const LimitPolicy& limits,
+             int signals);
+
+  // Runs until the tool has ended and everything in its sandbox is dead.
+  [[nodiscard]] RunOutcome run();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void poll_once();
+  void handle_signals();
+  void handle_interrupt();
+  void end_gracefully(OutcomeKind because, std::string reason);
+  void kill_now(OutcomeKind because, std::string reason);
+  void check_deadlines();
+  void handle_init();
+  void note_exit(const InitReport& report);
+  [[nodiscard]] int poll_timeout() const;
+
+  SandboxProcess& sandbox_;
+  RunStreams& streams_;
+  PersistenceGuard* guard_;
+  const LimitPolicy& limits_;
+  int signals_;
+  Clock::time_point started_ = Clock::now();
+  std::optional<Clock::time_point> deadline_;
+  std::optional<Clock::time_point> kill_at_;
+  int interrupts_ = 0;
+  bool over_ = false;
+  std::optional<RunOutcome> forced_;  // why Writ itself ended the tool
+  RunOutcome outcome_;
+};
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_RUN_SESSION_H_

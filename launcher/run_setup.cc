@@ -1,0 +1,143 @@
+#include "launcher/run_setup.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "broker/base/escape.h"
+#include "broker/policy/environment.h"
+#include "broker/policy/name_suggestion.h"
+#include "broker/policy/profile_loader.h"
+#include "broker/policy/profile_values.h"
+#include "launcher/profile_store.h"
+#include "launcher/seccomp_source.h"
+
+extern char** environ;
+
+namespace writ {
+namespace {
+
+// What a person types is relative to where they stand; ".." is taken lexically because getcwd is a physical path.
+Result<std::string> typed_path(const std::string& typed, const Person& person) {
+  if (typed.empty()) return fail("an empty path cannot be granted");
+  const std::filesystem::path absolute = std::filesystem::path(person.current_directory) / typed;
+  return normalize_absolute_path(absolute.lexically_normal().native());
+}
+
+struct Workspace {
+  std::string path;
+  std::uint32_t owner_uid;
+  std::uint32_t owner_gid;
+};
+
+Result<Workspace> find_workspace(const RunOptions& options, const Person& person) {
+  WRIT_ASSIGN(std::string path, options.workspace.empty() ? normalize_absolute_path(person.current_directory)
+                                                          : typed_path(options.workspace, person));
+  if (path == "/")
+    return fail("the workspace cannot be the whole file system", "cd into a project, or name one with --workspace");
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return fail_errno(errno, "cannot use the workspace " + quote_bytes(path));
+  if (!S_ISDIR(status.st_mode)) return fail("the workspace " + quote_bytes(path) + " is not a directory");
+  return Workspace{std::move(path), status.st_uid, status.st_gid};
+}
+
+Result<Profile> load(const RunOptions& options, const Person& person, const std::string& workspace) {
+  const ProfileStore store(person.configuration_home);
+  WRIT_ASSIGN(const ProfileSource source, store.find_typed(options.profile));
+  ProfileContext context;
+  context.variables = {{"workspace", workspace},
+                       {"home", person.home},
+                       {"user", person.name},
+                       {"uid", std::to_string(person.uid)},
+                       {"gid", std::to_string(person.gid)}};
+  context.find_profile = [&store](std::string_view name) { return store.find(name); };
+  return load_profile(source, context);
+}
+
+Status add_grants(Profile& profile, const std::vector<std::string>& typed, PathAccess access, const Person& person) {
+  for (const std::string& text : typed) {
+    WRIT_ASSIGN(std::string path, typed_path(text, person));
+    if (path == "/") return fail("cannot grant the whole file system", "grant the trees that are needed");
+    bool known = false;
+    for (PathGrant& grant : profile.filesystem.grants) {
+      if (grant.path != path) continue;
+      known = true;
+      if (access == PathAccess::kWrite) grant.access = access;
+      grant.presence = Presence::kRequired;
+      grant.named_exactly = true;
+    }
+    if (!known) profile.filesystem.grants.push_back({std::move(path), access, Presence::kRequired, true});
+  }
+  return {};
+}
+
+Status prefer_layers(Profile& profile, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const std::optional<Layer> layer = layer_from_name(name);
+    if (!layer) {
+      std::vector<std::string_view> known;
+      for (const LayerName& entry : kLayerNames) known.push_back(entry.name);
+      return fail("--prefer: there is no layer " + quote_bytes(name) + did_you_mean(name, known));
+    }
+    if (*layer == Layer::kSeccomp) return fail("--prefer: seccomp cannot be left out: nothing else stops system calls");
+    profile.isolation[static_cast<std::size_t>(*layer)] = Requirement::kPrefer;
+  }
+  return {};
+}
+
+Status apply_options(Profile& profile, const RunOptions& options, const Person& person) {
+  WRIT_TRY(add_grants(profile, options.read, PathAccess::kRead, person));
+  WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
+  WRIT_TRY(prefer_layers(profile, options.preferred_layers));
+  if (!options.timeout.empty()) {
+    auto duration = parse_duration(options.timeout);
+    if (!duration) return fail("--timeout: " + duration.error().what, duration.error().hint);
+    profile.limits.wall_time = *duration;
+  }
+  if (options.network.empty()) return {};
+  if (options.network != "none" && options.network != "host")
+    return fail("--network: " + quote_bytes(options.network) + " is neither none nor host");
+  profile.network = options.network == "host" ? NetworkMode::kHost : NetworkMode::kNone;
+  return {};
+}
+
+Result<std::vector<std::string>> make_environment(Profile& profile, const RunOptions& options, const RunSetup& setup) {
+  std::vector<std::pair<std::string, std::string>> extra;
+  for (const std::string& typed : options.environment) {
+    const std::size_t equals = typed.find('=');
+    if (equals == std::string::npos)
+      profile.environment.pass.push_back(typed);
+    else
+      extra.emplace_back(typed.substr(0, equals), typed.substr(equals + 1));
+  }
+  // Root's name would be a lie for a tool that is somebody else.
+  if (setup.person.uid == 0) {
+    extra.emplace_back("USER", setup.tool_user_name);
+    extra.emplace_back("LOGNAME", setup.tool_user_name);
+  }
+  std::vector<std::string> host;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) host.emplace_back(*entry);
+  return build_environment(profile.environment, host, extra);
+}
+
+}  // namespace
+
+Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
+  WRIT_ASSIGN(const Workspace workspace, find_workspace(options, person));
+  WRIT_ASSIGN(Profile profile, load(options, person, workspace.path));
+  WRIT_TRY(apply_options(profile, options, person));
+  RunSetup setup;
+  setup.identity = choose_identity(person.uid, person.gid, workspace.owner_uid, workspace.owner_gid);
+  setup.tool_user_name = person.uid == 0 ? "writ" : person.name;
+  setup.workspace = workspace.path;
+  setup.person = std::move(person);
+  WRIT_ASSIGN(setup.environment, make_environment(profile, options, setup));
+  WRIT_ASSIGN(setup.filter, make_seccomp_program(profile, setup.person.cache_home));
+  setup.profile = std::move(profile);
+  return setup;
+}
+
+}  // namespace writ

@@ -1,0 +1,32 @@
+// RunSetup: options of the command line + profile + person → what will be launched. Reads files, launches nothing.
+#ifndef WRIT_LAUNCHER_RUN_SETUP_H_
+#define WRIT_LAUNCHER_RUN_SETUP_H_
+
+#include <string>
+#include <vector>
+
+#include "broker/base/error.h"
+#include "broker/policy/bpf_program.h"
+#include "broker/policy/profile.h"
+#include "broker/sandbox/identity.h"
+#include "launcher/person.h"
+#include "launcher/run_options.h"
+
+namespace writ {
+
+struct RunSetup {
+  Person person;
+  Profile profile;
+  ToolIdentity identity;
+  std::string workspace;
+  std::string tool_user_name;
+  std::vector<std::string> environment;
+  BpfProgram filter;
+};
+
+// Errors: a bad option, a bad profile, a missing workspace, a system call name nobody knows.
+[[nodiscard]] Result<RunSetup> set_up_run(const RunOptions& options, Person person);
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_RUN_SETUP_H_

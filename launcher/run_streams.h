@@ -1,0 +1,67 @@
+// RunStreams: what becomes of standard input, output and error of a run: passed on as they are, or, where they are a
+// terminal, replaced by a terminal (or pipes) of the sandbox's own. The tool never holds the user's terminal.
+#ifndef WRIT_LAUNCHER_RUN_STREAMS_H_
+#define WRIT_LAUNCHER_RUN_STREAMS_H_
+
+#include <poll.h>
+
+#include <array>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "broker/base/error.h"
+#include "broker/base/unique_fd.h"
+#include "broker/policy/profile.h"
+#include "broker/sandbox/broker_start.h"
+#include "broker/sandbox/identity.h"
+#include "broker/sandbox/plan_writer.h"
+#include "launcher/terminal_relay.h"
+
+namespace writ {
+
+// Copies one pipe of the tool to one descriptor of ours.
+struct OutputPipe {
+  UniqueFd read_end;
+  int destination;
+};
+
+class RunStreams {
+ public:
+  // Looks at descriptors 0, 1 and 2 of this process. Closed ones become /dev/null, so that no grant lands on their
+  // number.
+  [[nodiscard]] static Result<RunStreams> arrange(const Profile& profile, const BrokerStart& broker,
+                                                  const ToolIdentity& identity);
+
+  [[nodiscard]] std::vector<GrantedDescriptor> descriptors() const;
+  // Descriptor of the tool that becomes its controlling terminal, or -1.
+  [[nodiscard]] int terminal_number() const;
+  // The devpts instance for the view; given away once.
+  [[nodiscard]] UniqueFd take_devpts() { return std::move(devpts_); }
+  [[nodiscard]] TerminalRelay* relay() { return relay_.get(); }
+
+  // Our own copies of what the tool got are closed: its readers and writers must see the tool's end of file, not ours.
+  // `tool` is its pidfd, borrowed.
+  void tool_started(int tool);
+
+  void add_poll_entries(std::vector<pollfd>& entries);
+  void handle_events(std::span<const pollfd> entries);
+  // Everything the tool's processes wrote is passed on; call after they are dead.
+  void drain();
+
+ private:
+  Status use_terminal(const BrokerStart& broker, const ToolIdentity& identity);
+  Status use_pipes();
+  void copy(OutputPipe& pipe);
+
+  std::array<int, 3> sources_{0, 1, 2};  // what the tool gets, by its number
+  std::array<bool, 3> is_terminal_{};
+  std::vector<UniqueFd> owned_;  // our copies of what the tool gets
+  std::vector<OutputPipe> pipes_;
+  UniqueFd devpts_;
+  std::unique_ptr<TerminalRelay> relay_;
+};
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_RUN_STREAMS_H_
