@@ -25,11 +25,11 @@ constexpr ShippedProfile kShipped[] = {
 #include "shipped_profiles.inc"
 };
 
-bool is_path(const std::string& text) {
-  return text.find('/') != std::string::npos || text.ends_with(".yaml") || text.ends_with(".yml");
-}
-
 }  // namespace
+
+bool names_profile_file(std::string_view typed) {
+  return typed.find('/') != std::string_view::npos || typed.ends_with(".yaml") || typed.ends_with(".yml");
+}
 
 Result<std::string> read_bounded_file(const std::string& path, std::size_t limit) {
   // O_NONBLOCK: a FIFO must not hold us up before fstat says what it is.
@@ -75,7 +75,7 @@ Result<ProfileSource> ProfileStore::find(std::string_view name) const {
 }
 
 Result<ProfileSource> ProfileStore::find_typed(const std::string& name_or_path) const {
-  if (!is_path(name_or_path)) return find(name_or_path);
+  if (!names_profile_file(name_or_path)) return find(name_or_path);
   WRIT_ASSIGN(std::string text, read_bounded_file(name_or_path, kProfileSizeLimit));
   return ProfileSource{name_or_path, std::move(text)};
 }

@@ -30,6 +30,9 @@ class ProfileStore {
   std::string configuration_home_;
 };
 
+// True when what a person typed names a file and not a profile: it has a slash or ends in .yaml or .yml.
+[[nodiscard]] bool names_profile_file(std::string_view typed);
+
 // Reads a whole regular file of at most `limit` bytes. Errors: not a regular file, larger, or what open(2) reports.
 [[nodiscard]] Result<std::string> read_bounded_file(const std::string& path, std::size_t limit);
 

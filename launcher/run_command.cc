@@ -11,6 +11,7 @@
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
 #include "broker/sandbox/launch.h"
+#include "launcher/report_file.h"
 #include "launcher/run_report.h"
 #include "launcher/run_session.h"
 #include "launcher/run_setup.h"
@@ -31,6 +32,7 @@ class Run {
   using Step = tl::expected<void, LaunchError>;
 
   Step prepare();
+  Step open_report();
   Step read_policy();
   Step choose_init();
   Step hide_own_files();
@@ -52,6 +54,7 @@ class Run {
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
+  std::optional<ReportFile> report_file_;
   RunOutcome outcome_;
   int landlock_abi_ = 0;
 };
@@ -61,6 +64,14 @@ class Run {
     if (auto writ_step = (expression); !writ_step)                                  \
       return tl::unexpected<LaunchError>(writ_error(std::move(writ_step.error()))); \
   } while (false)
+
+Run::Step Run::open_report() {
+  if (options_.report.empty() || options_.mode == RunMode::kDryRun) return {};
+  auto file = ReportFile::open(options_.report);
+  if (!file) return tl::unexpected<LaunchError>(writ_error(std::move(file.error())));
+  report_file_.emplace(std::move(*file));
+  return {};
+}
 
 Run::Step Run::read_policy() {
   auto person = identify_person(broker_.uid, broker_.gid);
@@ -101,6 +112,7 @@ Run::Step Run::hide_own_files() {
 }
 
 Run::Step Run::prepare() {
+  if (auto done = open_report(); !done) return done;
   if (auto done = read_policy(); !done) return done;
   if (auto done = choose_init(); !done) return done;
   if (auto done = hide_own_files(); !done) return done;
@@ -151,6 +163,8 @@ Run::Step Run::start() {
   prepared_->program.executable.reset();
   prepared_->landlock_ruleset.reset();
   streams_->tool_started(tool_->get());
+  // What making the view needed is not needed any more.
+  WRIT_STEP(limit_broker_capabilities(broker_.uid == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising));
   return {};
 }
 
@@ -193,9 +207,9 @@ void Run::supervise() {
 }
 
 int Run::report() {
-  if (options_.report.empty()) return outcome_.exit_status;
+  if (!report_file_) return outcome_.exit_status;
   RunFacts all = facts();
-  const Status written = write_report(options_.report, run_report_json(all).to_text(2) + "\n");
+  const Status written = report_file_->write(run_report_json(all).to_text(2) + "\n");
   if (written) return outcome_.exit_status;
   std::cerr << "writ: " << written.error().describe() << '\n';
   return kExitWritFailed;
@@ -204,6 +218,7 @@ int Run::report() {
 int Run::run() {
   // Nobody of the same user reads our memory or descriptors from here on (prctl(2), ptrace access mode).
   (void)::prctl(PR_SET_DUMPABLE, 0);
+  (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   landlock_abi_ = landlock_abi();
   Step done = prepare();
   if (done && options_.mode == RunMode::kDryRun) return dry_run();

@@ -1,11 +1,6 @@
 #include "launcher/run_report.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <string_view>
 
 #include "broker/base/escape.h"
@@ -117,17 +112,6 @@ std::string layer_text(const PreparedLaunch& prepared) {
   return text;
 }
 
-Status write_whole(int fd, const std::string& text, const std::string& path) {
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(fd, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail_errno(errno, "cannot write the report " + quote_bytes(path));
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
 }  // namespace
 
 JsonValue run_report_json(const RunFacts& facts) {
@@ -191,25 +175,6 @@ std::vector<std::string> run_warnings(const RunFacts& facts) {
     lines.insert(lines.end(), facts.guard->warnings.begin(), facts.guard->warnings.end());
   }
   return lines;
-}
-
-Status write_report(const std::string& path, const std::string& text) {
-  if (path == "-") return write_whole(STDERR_FILENO, text, path);
-  struct stat status {};
-  const bool special = ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode);
-  if (special) {  // /dev/stdout, a FIFO of a CI system
-    const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
-    if (!file.valid()) return fail_errno(errno, "cannot write the report " + quote_bytes(path));
-    return write_whole(file.get(), text, path);
-  }
-  const std::string temporary = path + ".writ-" + std::to_string(::getpid());
-  const UniqueFd file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!file.valid()) return fail_errno(errno, "cannot write the report " + quote_bytes(path));
-  Status written = write_whole(file.get(), text, path);
-  if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
-    written = fail_errno(errno, "cannot put the report in place at " + quote_bytes(path));
-  if (!written) ::unlink(temporary.c_str());
-  return written;
 }
 
 }  // namespace writ

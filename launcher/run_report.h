@@ -35,9 +35,6 @@ struct RunFacts {
 // Lines for standard error: missing layers, quarantined files, warnings of the view. Empty when nothing is wrong.
 [[nodiscard]] std::vector<std::string> run_warnings(const RunFacts& facts);
 
-// Writes `text` to `path` ("-": standard error), replacing a regular file at once (temporary file and rename(2)).
-[[nodiscard]] Status write_report(const std::string& path, const std::string& text);
-
 }  // namespace writ
 
 #endif  // WRIT_LAUNCHER_RUN_REPORT_H_

@@ -9,6 +9,7 @@
 
 #include "broker/base/escape.h"
 #include "broker/policy/environment.h"
+#include "broker/policy/isolation_rules.h"
 #include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_values.h"
@@ -85,6 +86,19 @@ Status prefer_layers(Profile& profile, const std::vector<std::string>& names) {
     if (*layer == Layer::kSeccomp) return fail("--prefer: seccomp cannot be left out: nothing else stops system calls");
     profile.isolation[static_cast<std::size_t>(*layer)] = Requirement::kPrefer;
   }
+  if (const auto conflict = find_isolation_conflict(profile))
+    return fail("--prefer " + std::string(layer_name(conflict->layer)) + ": " + std::string(conflict->reason));
+  return {};
+}
+
+// The profile of the next run must not be written by this one (attack 40): where a profile file lies in a tree that the
+// tool may write, it is protected like any other file that outlives the run.
+Status protect_profile_file(Profile& profile, const RunOptions& options, const Person& person) {
+  if (!names_profile_file(options.profile)) return {};
+  WRIT_ASSIGN(const std::string path, typed_path(options.profile, person));
+  for (const PathGrant& grant : profile.filesystem.grants)
+    if (grant.access == PathAccess::kWrite && path.starts_with(grant.path + "/"))
+      profile.filesystem.protect.push_back(path.substr(grant.path.size() + 1));
   return {};
 }
 
@@ -92,6 +106,7 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   WRIT_TRY(add_grants(profile, options.read, PathAccess::kRead, person));
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
+  WRIT_TRY(protect_profile_file(profile, options, person));
   if (!options.timeout.empty()) {
     auto duration = parse_duration(options.timeout);
     if (!duration) return fail("--timeout: " + duration.error().what, duration.error().hint);

@@ -8,12 +8,23 @@
 #include "broker/base/escape.h"
 #include "broker/kernel/kernel_abi.h"
 #include "broker/kernel/mount_tree.h"
+#include "broker/kernel/raw_syscall.h"
 
 namespace writ {
 
 Result<OpenedTree> open_host_tree(const std::string& path) {
   OpenedTree tree;
-  tree.object.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS;
+  const long direct = raw_syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how);
+  tree.object.reset(static_cast<int>(direct));
+  if (direct == -ELOOP || direct == -ENOSYS) {
+    tree.links = LinksFollowed::kSome;
+    tree.object.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  } else if (direct < 0) {
+    errno = static_cast<int>(-direct);
+  }
   if (!tree.object.valid()) return fail_errno(errno, "cannot grant " + quote_bytes(path));
   struct stat status {};
   if (::fstat(tree.object.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + quote_bytes(path));

@@ -19,10 +19,13 @@ namespace writ {
 
 enum class TreeKind : std::uint8_t { kDirectory, kFile };
 
+enum class LinksFollowed : std::uint8_t { kNone, kSome };
+
 struct OpenedTree {
   UniqueFd object;  // O_PATH on the host's file or directory
   TreeKind kind = TreeKind::kDirectory;
   uid_t owner = 0;
+  LinksFollowed links = LinksFollowed::kNone;  // kNone: the path that was opened is canonical
 };
 
 // Opens the host's `path`, following links: it is the words of the person, not of a tool. Errors: what open(2) reports;

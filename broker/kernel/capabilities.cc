@@ -4,6 +4,7 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -69,23 +70,32 @@ long drop_every_capability() {
   return sets_are_empty() && bounding_set_is_empty() ? 0 : -ENOTRECOVERABLE;
 }
 
-Status limit_broker_capabilities() {
-  // SYS_ADMIN: mounts and namespaces. SETUID, SETGID: identity maps. DAC_*, FOWNER, CHOWN: root's own files as root
-  // expects to grant them. KILL, SYS_PTRACE: its sandboxes. SYS_RESOURCE: limits. SETPCAP, NET_ADMIN, SETFCAP are not.
-  constexpr std::array<cap_value_t, 9> kKept = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID,     CAP_DAC_OVERRIDE, CAP_FOWNER,
-                                                CAP_CHOWN,     CAP_KILL,   CAP_SYS_PTRACE, CAP_SYS_RESOURCE};
-  for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability) {
-    bool kept = false;
-    for (const cap_value_t wanted : kKept) kept = kept || wanted == capability;
-    if (!kept && cap_get_bound(capability) == 1 && cap_drop_bound(capability) != 0)
+namespace {
+
+// DAC_OVERRIDE, FOWNER: what a tool made belongs to another user. KILL: so do its processes.
+constexpr std::array<cap_value_t, 3> kRootSupervisor = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL};
+
+bool kept_in_bounding_set(cap_value_t capability) {
+  return std::find(kRootSupervisor.begin(), kRootSupervisor.end(), capability) != kRootSupervisor.end();
+}
+
+Status reduce_bounding_set() {
+  for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability)
+    if (!kept_in_bounding_set(capability) && cap_get_bound(capability) == 1 && cap_drop_bound(capability) != 0)
       return fail_errno(errno, "cannot reduce the broker's capability bounding set");
-  }
-  cap_t current = cap_get_proc();
-  cap_t reduced = cap_init();
-  for (const cap_value_t wanted : kKept) {
+  return {};
+}
+
+}  // namespace
+
+Status limit_broker_capabilities(BrokerStage stage) {
+  if (stage == BrokerStage::kSupervisingAsRoot) WRIT_TRY(reduce_bounding_set());
+  const cap_t current = cap_get_proc();
+  const cap_t reduced = cap_init();
+  for (const cap_value_t wanted : kRootSupervisor) {
     cap_flag_value_t held = CAP_CLEAR;
     cap_get_flag(current, wanted, CAP_PERMITTED, &held);
-    if (held == CAP_CLEAR) continue;
+    if (stage == BrokerStage::kSupervising || held == CAP_CLEAR) continue;
     cap_set_flag(reduced, CAP_PERMITTED, 1, &wanted, CAP_SET);
     cap_set_flag(reduced, CAP_EFFECTIVE, 1, &wanted, CAP_SET);
   }

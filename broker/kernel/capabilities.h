@@ -2,6 +2,8 @@
 #ifndef WRIT_BROKER_KERNEL_CAPABILITIES_H_
 #define WRIT_BROKER_KERNEL_CAPABILITIES_H_
 
+#include <cstdint>
+
 #include "broker/base/error.h"
 
 namespace writ {
@@ -10,9 +12,15 @@ namespace writ {
 // and reads everything back. Raw; returns 0 or -errno (-ENOTRECOVERABLE when a set could not be emptied).
 [[nodiscard]] long drop_every_capability();
 
-// Limits the calling process, running as root, to what the broker needs (mounts, identities, reading what the person
-// who started it may read); the bounding set likewise. Uses libcap; not for use between clone and exec.
-[[nodiscard]] Status limit_broker_capabilities();
+// What a broker still has to do once its tool runs.
+enum class BrokerStage : std::uint8_t {
+  kSupervising,        // an ordinary user's: nothing that needs a capability
+  kSupervisingAsRoot,  // root's: files of any owner (quarantine, report), and ending its sandboxes
+};
+
+// Limits the calling process to the capabilities that `stage` needs; as root the bounding set likewise. Uses libcap; not
+// for use between clone and exec.
+[[nodiscard]] Status limit_broker_capabilities(BrokerStage stage);
 
 }  // namespace writ
 

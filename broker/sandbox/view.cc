@@ -125,11 +125,6 @@ class SecretPlaces {
   std::vector<Place> places_;
 };
 
-bool tree_is_canonical(const std::string& path) {
-  std::string real;
-  return open_and_resolve(path, real).valid() && real == path;
-}
-
 class ViewBuilder {
  public:
   ViewBuilder(const Profile& profile, ViewOptions options) : profile_(profile), options_(std::move(options)) {}
@@ -142,6 +137,7 @@ class ViewBuilder {
   Status note_link(OpenedGrant& opened);
   Status collect_placements();
   Status hide_in_grants(const std::string& hidden);
+  bool out_of_reach(const std::string& path, const struct stat& status) const;
   Status place_areas();
   Status place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch);
   Status place_devices();
@@ -200,8 +196,9 @@ Status ViewBuilder::open_grants() {
       return tl::unexpected<Error>(std::move(tree.error()));
     }
     OpenedGrant opened{&grant, std::move(*tree), {}, {}};
-    // What open_host_tree() holds is what counts; its canonical path only serves to find secrets in it.
-    opened.real_path = tree_is_canonical(grant.path) ? grant.path : path_of_descriptor(opened.tree.object.get());
+    // What is held is what counts; its canonical path only serves to find secrets in it.
+    const bool followed = opened.tree.links == LinksFollowed::kSome;
+    opened.real_path = followed ? path_of_descriptor(opened.tree.object.get()) : grant.path;
     if (opened.real_path.empty()) return fail("cannot find the real path of the grant " + quote_bytes(grant.path));
     if (opened.real_path == "/") return fail("cannot grant " + quote_bytes(grant.path) + ": it is the whole host");
     if (opened.real_path != grant.path) WRIT_TRY(note_link(opened));
@@ -215,6 +212,14 @@ bool ViewBuilder::granted_below(const std::string& path) const {
                      [&](const OpenedGrant& g) { return g.grant->path != path && lies_in(g.grant->path, path); });
 }
 
+// True when the host's own permissions keep the tool away from `path` whatever the view shows (/etc/shadow): its identity
+// outside is then the broker's, an ordinary user's. A mask on top would only make every launch slower.
+bool ViewBuilder::out_of_reach(const std::string& path, const struct stat& status) const {
+  if (::geteuid() == 0 || status.st_uid == ::geteuid()) return false;
+  return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 && ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0 &&
+         ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0;
+}
+
 // Finds every place where the hidden host path would appear, through whatever alias it was granted.
 Status ViewBuilder::hide_in_grants(const std::string& hidden) {
   std::string real;
@@ -222,6 +227,7 @@ Status ViewBuilder::hide_in_grants(const std::string& hidden) {
   if (!object.valid()) return {};  // absent, or out of our own reach and so out of the tool's
   struct stat status {};
   if (::fstat(object.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + quote_bytes(hidden));
+  if (out_of_reach(hidden, status)) return {};
   for (const OpenedGrant& opened : grants_) {
     if (!opened.link.empty() || !lies_in(real, opened.real_path)) continue;
     const std::string at = opened.grant->path + real.substr(opened.real_path.size());

@@ -30,7 +30,6 @@ def _(trial):
     (trial.workspace / "copy").unlink()
     both(trial, ["exec-copy", trial.workspace / "copy"])
     both(trial, ["exec-copy", "/tmp/copy"])
-    both(trial, ["exec-copy", f"{trial.home}/copy"])
     both(trial, ["exec-copy", "/dev/shm/copy"], {"default": "STOPPED", "strict": "STOPPED"})
     # What was not granted as a file cannot be executed by any name.
     hidden = trial.outside / "program"
@@ -124,7 +123,7 @@ def _(trial):
 
 @attack("39_malformed_variables")
 def _(trial):
-    for option in ("=x", "A B=x", "A\nB=x", "", "PATH=" + "x" * 200000):
+    for option in ("=x", "A B=x", "A\nB=x", "", "PATH=" + "x" * 100000):
         result = trial.run([*trial.sandbox("--env", option), "/usr/bin/env"])
         trial.check(result.returncode in (0, 125, 126, 127), f"{option[:20]!r}: {result.returncode}")
         trial.check(option != "A\nB=x" or b"\nB=x" not in result.stdout, "a newline made a second variable")

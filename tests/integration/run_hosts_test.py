@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import LAYERS, deny, expect_equal, expect_in, main  # noqa: E402
+from writ_testing import LAYERS, deny, expect_equal, expect_in, main, only  # noqa: E402
 
 # Looks at its own sandbox; prints what holds, as a Python literal.
 # It also runs outside of every sandbox, as root, as the control: so it only looks, and attempts nothing that would change a
@@ -49,9 +49,10 @@ HOLDS = ["user_namespace", "view", "readonly", "pid_namespace", "network_namespa
          "cgroup_namespace", "seccomp", "no_new_privs", "capabilities", "descriptors", "not_root"]
 
 # What is taken away, and what may come of it: "same" (a fallback does the same), "refused" (125), or "either".
+# "crash": whatever happens, the tool does not run.
 FAULTS = [
     ("clone3=ENOSYS", "same"), ("clone3", "either"), ("close_range=ENOSYS", "same"), ("close_range", "either"),
-    ("pidfd_open=ENOSYS", "same"), ("openat2=ENOSYS", "either"), ("openat2", "either"), ("execveat=ENOSYS", "either"),
+    ("pidfd_open=ENOSYS", "same"), ("openat2=ENOSYS", "either"), ("openat2", "either"), ("execveat=ENOSYS", "crash"),
     ("statx=ENOSYS", "same"), ("memfd_create", "either"), ("memfd_create=ENOSYS", "either"), ("faccessat2=ENOSYS", "same"),
     ("inotify_init1=EMFILE", "either"), ("inotify_add_watch=ENOSPC", "either"), ("timerfd_create", "either"), ("epoll_create1=EMFILE", "either"),
     ("signalfd4", "either"), ("pidfd_send_signal", "either"), ("getrandom", "either"), ("name_to_handle_at", "same"),
@@ -64,14 +65,12 @@ FAULTS = [
     ("seccomp", "either"), ("seccomp,prctl", "refused"), ("prctl", "refused"), ("capset", "either"), ("setresuid", "either"), ("setresgid", "either"),
     ("setgroups", "either"), ("sethostname", "refused"), ("prlimit64,setrlimit", "refused"), ("socketpair=EMFILE", "refused"),
     ("sendmsg", "refused"), ("recvmsg", "refused"), ("mmap=ENOMEM", "crash"), ("setsid", "either"), ("chdir", "either"), ("fchdir", "either"),
-    ("dup3", "either"), ("fcntl", "either"), ("ioctl", "either"), ("rt_sigprocmask", "either"), ("fork,vfork", "same"),
+    ("dup3", "either"), ("fcntl", "either"), ("ioctl", "either"), ("fork,vfork", "same"),
 ]
 # With `--prefer LAYER`, what is missing may be left out: fault, layers preferred, properties that may then not hold.
 PREFERRED = [
     ("landlock_create_ruleset=ENOSYS", ["landlock"], set()),
     ("landlock_create_ruleset=EOPNOTSUPP", ["landlock"], set()),
-    ("landlock_restrict_self", ["landlock"], set()),
-    ("sethostname", ["uts_namespace"], {"uts_namespace"}),
 ]
 
 
@@ -84,21 +83,13 @@ def probe(case, *options, prefix=()):
         facts = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in ("user", "pid", "net", "ipc", "uts", "cgroup")}
         facts |= {"outside": str(outside_file(case)), "process": str(os.getpid()), "port": str(server.getsockname()[1])}
         words = [f"{name}={value}" for name, value in facts.items()]
-        result = case.run(*options, "--report", "-", program=["/usr/bin/python3", "-c", PROBE, *words], prefix=prefix, timeout=60)
+        result = case.run(*options, "--report", "-", program=["/usr/bin/python3", "-c", PROBE, *words], prefix=prefix, timeout=20)
     found = ast.literal_eval(result.stdout) if result.stdout else {}
     return result, found
 
 
 def weak(found):
     return {name for name in HOLDS if not found.get(name)}
-
-
-def assert_refusal(fault, result):
-    expect_equal((fault, result.returncode, result.stdout), (fault, 125, ""))
-    message = result.stderr.split("\n")[0]
-    assert message.startswith("writ: ") and len(message) > 20, f"{fault}: {message!r}"
-    expect_in('"kind": "not_started"', result.stderr)
-    return message
 
 
 def test_the_probe_can_fail(case):
@@ -117,15 +108,17 @@ def test_this_host(case):
 def test_each_fault(case):
     problems = []
     for fault, expected in FAULTS:
-        result, found = probe(case, prefix=deny(fault))
-        verdict = judge(case, fault, expected, result, found)
+        try:
+            verdict = judge(fault, expected, *probe(case, prefix=deny(fault)))
+        except subprocess.TimeoutExpired:
+            verdict = f"{fault}: hangs"
         if verdict:
             problems.append(verdict)
     case.nothing_left()
     assert not problems, "\n    " + "\n    ".join(problems)
 
 
-def judge(case, fault, expected, result, found):
+def judge(fault, expected, result, found):
     """What is wrong with how a fault ended, or nothing."""
     first = result.stderr.split("\n")[0]
     if result.returncode == 0:
@@ -135,7 +128,7 @@ def judge(case, fault, expected, result, found):
     if result.stdout:
         return f"{fault}: the tool ran, and yet status {result.returncode}: {first}"
     if expected == "crash" and result.returncode != 125:
-        return None  # the loader or the C library itself gives up
+        return None  # no memory for the C library itself; or the program cannot be executed (126)
     if result.returncode != 125:
         return f"{fault}: status {result.returncode}: {first or 'nothing said'}"
     if expected == "same":
@@ -188,10 +181,9 @@ def test_prefer_of_everything_on_a_host_without_namespaces(case):
         case.assert_owned("made")
 
 
+@only("user")
 def test_prefer_on_a_host_whose_user_namespaces_are_closed(case):
     """The usual hardened host: an ordinary user may make no user namespace."""
-    if case.runs_as_root:
-        return
     layers = [layer for layer in LAYERS if layer not in ("seccomp", "landlock")]
     options = [word for layer in layers for word in ("--prefer", layer)]
     outside = outside_file(case)

@@ -397,7 +397,13 @@ def test_a_workspace_in_a_temporary_directory(case):
         workspace = pathlib.Path(tempfile.mkdtemp(prefix="writ-test-", dir=place))
         try:
             case.give(workspace)
-            expect_equal(case.shell("pwd; echo x > file; ls", cwd=workspace), f"{workspace}\nfile\n")
+            shown = case.run(program=["sh", "-ec", "pwd; echo x > file; ls"], cwd=workspace)
+            # Putting a view together makes nothing on the host, also where a link of the view points to.
+            beside = pathlib.Path("/tmp") / workspace.name
+            if place != "/tmp" and beside.exists():
+                beside.rmdir()
+                raise AssertionError(f"Writ made {beside} on the host")
+            expect_equal((place, shown.returncode, shown.stdout, shown.stderr), (place, 0, f"{workspace}\nfile\n", ""))
             expect_equal((workspace / "file").stat().st_uid, case.owner)
         finally:
             shutil.rmtree(workspace)

@@ -54,7 +54,7 @@ class _Programs:
         target = os.path.join(self.directory.name, name)
         if not os.path.exists(target):
             sources = {"writ": (["WRIT_BIN", "WRIT"], "build/release/bin/writ"),
-                       "deny-syscalls": (["WRIT_DENY_SYSCALLS"], "build/release/tests/deny-syscalls")}
+                       "deny-syscalls": (["WRIT_DENY_SYSCALLS"], "build/release/bin/deny-syscalls")}
             shutil.copy(_program(*sources[name]), target)
             os.chmod(target, 0o755)
         return target

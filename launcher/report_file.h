@@ -1,0 +1,32 @@
+// ReportFile: where a report goes. Opened before the tool runs: afterwards the tool may have made the path mean something
+// else, and Writ must not write where a tool wants it to.
+#ifndef WRIT_LAUNCHER_REPORT_FILE_H_
+#define WRIT_LAUNCHER_REPORT_FILE_H_
+
+#include <string>
+#include <string_view>
+
+#include "broker/base/error.h"
+#include "broker/base/unique_fd.h"
+
+namespace writ {
+
+class ReportFile {
+ public:
+  // "-" is standard error. A path that leads to something else than a regular file (/dev/stdout, a FIFO of a CI system)
+  // is opened at once; for all others the directory is. Errors: what open(2) says of them; a directory.
+  [[nodiscard]] static Result<ReportFile> open(const std::string& path);
+
+  // Writes `text`; a regular file is replaced as a whole (temporary file and rename(2) in the held directory).
+  [[nodiscard]] Status write(std::string_view text) const;
+
+ private:
+  std::string path_;  // for messages
+  std::string name_;  // in `directory_`
+  UniqueFd directory_;
+  UniqueFd stream_;   // instead of a directory
+};
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_REPORT_FILE_H_
