@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "broker/sandbox/broker_start.h"
+#include "broker/sandbox/launch.h"
 #include "launcher/command_line.h"
 #include "launcher/run_command.h"
+#include "launcher/run_streams.h"
 
 namespace {
 
@@ -20,7 +22,11 @@ int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // First of all, while this process is small and knows nothing: the sandbox's init. It makes its namespaces while the
+  if (const writ::Status filled = writ::fill_closed_standard_streams(); !filled) {
+    std::cerr << "writ: " << filled.error().describe() << '\n';
+    return writ::kExitWritFailed;
+  }
+  // While this process is small and knows nothing, the sandbox's init is started. It makes its namespaces while the
   // command line and the profile are read.
   std::optional<writ::BrokerStart> broker;
   if (writ::is_launch_command(argc, argv)) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));

@@ -6,8 +6,10 @@
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
+#include "broker/policy/profile_values.h"
 #include "launcher/profile_store.h"
 
 namespace writ {
@@ -55,7 +57,9 @@ Result<Person> identify_person(uid_t uid, gid_t gid) {
   if (::getcwd(path.data(), path.size()) == nullptr || path[0] != '/')
     return fail_errno(errno, "cannot find the current directory", "it may have been removed; cd elsewhere first");
   person.current_directory = path.data();
-  person.home = absolute_variable("HOME");
+  const auto home =
+      normalize_absolute_path(std::filesystem::path(absolute_variable("HOME")).lexically_normal().native());
+  if (home) person.home = *home;
   const Account account = find_account(uid);
   person.name = account.name.empty() ? std::to_string(uid) : account.name;
   if (person.home.empty()) person.home = account.home.empty() ? "/nonexistent" : account.home;

@@ -1,5 +1,5 @@
-// ReportFile: where a report goes. Opened before the tool runs: afterwards the tool may have made the path mean something
-// else, and Writ must not write where a tool wants it to.
+// ReportFile: where a report goes. Opened before the tool runs: afterwards the tool may have made the path mean
+// something else, and Writ must not write where a tool wants it to.
 #ifndef WRIT_LAUNCHER_REPORT_FILE_H_
 #define WRIT_LAUNCHER_REPORT_FILE_H_
 
@@ -24,7 +24,7 @@ class ReportFile {
   std::string path_;  // for messages
   std::string name_;  // in `directory_`
   UniqueFd directory_;
-  UniqueFd stream_;   // instead of a directory
+  UniqueFd stream_;  // instead of a directory
 };
 
 }  // namespace writ

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <iostream>
 #include <optional>
 
@@ -43,6 +44,7 @@ class Run {
   void finish_guard();
   int report();
   void warn();
+  void explain_end() const;
   RunFacts facts() const;
 
   const RunOptions& options_;
@@ -88,6 +90,9 @@ Run::Step Run::choose_init() {
     broker_.init.reset();
     broker_.init.emplace(start_init(broker_, NetworkStart::kInherited));
   }
+  // Nobody of the same user reads our memory or descriptors from here on (prctl(2), ptrace access mode). Not earlier:
+  // an init forked from us would inherit it and could not write its own identity map.
+  (void)::prctl(PR_SET_DUMPABLE, 0);
   if (*broker_.init) return {};
   return tl::unexpected<LaunchError>(writ_error(std::move(broker_.init->error())));
 }
@@ -103,6 +108,8 @@ Run::Step Run::hide_own_files() {
       if (grant.access != PathAccess::kWrite || !directory.starts_with(grant.path + "/")) continue;
       for (std::size_t slash = grant.path.size(); slash != std::string::npos; slash = directory.find('/', slash + 1))
         (void)::mkdir(directory.substr(0, slash).c_str(), 0700);
+      // Protected as well as hidden: that pins the directories above, which could be moved away otherwise.
+      setup_->profile.filesystem.protect.push_back(directory.substr(grant.path.size() + 1));
       if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
         return tl::unexpected<LaunchError>(
             writ_error({"cannot make " + quote_bytes(directory) + " in order to hide it from the tool", errno, ""}));
@@ -184,6 +191,12 @@ void Run::warn() {
   for (const std::string& line : run_warnings(facts())) std::cerr << "writ: warning: " << line << '\n';
 }
 
+// What a person cannot see from the tool's own output.
+void Run::explain_end() const {
+  const bool by_writ = outcome_.kind == OutcomeKind::kTimedOut || outcome_.kind == OutcomeKind::kSandboxDied;
+  if (by_writ && options_.verbosity == Verbosity::kNormal) std::cerr << "writ: " << outcome_.reason << '\n';
+}
+
 int Run::dry_run() {
   RunFacts all = facts();
   all.outcome = nullptr;
@@ -216,9 +229,8 @@ int Run::report() {
 }
 
 int Run::run() {
-  // Nobody of the same user reads our memory or descriptors from here on (prctl(2), ptrace access mode).
-  (void)::prctl(PR_SET_DUMPABLE, 0);
   (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit of the person's shell shall be an error message, not our death
   landlock_abi_ = landlock_abi();
   Step done = prepare();
   if (done && options_.mode == RunMode::kDryRun) return dry_run();
@@ -233,6 +245,7 @@ int Run::run() {
   }
   supervise();
   streams_.reset();
+  explain_end();
   warn();
   return report();
 }

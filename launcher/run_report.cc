@@ -1,6 +1,5 @@
 #include "launcher/run_report.h"
 
-
 #include <string_view>
 
 #include "broker/base/escape.h"

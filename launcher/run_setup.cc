@@ -8,11 +8,13 @@
 #include <utility>
 
 #include "broker/base/escape.h"
+#include "broker/kernel/features.h"
 #include "broker/policy/environment.h"
 #include "broker/policy/isolation_rules.h"
 #include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_values.h"
+#include "broker/policy/syscall_table.h"
 #include "launcher/profile_store.h"
 #include "launcher/seccomp_source.h"
 
@@ -102,14 +104,29 @@ Status protect_profile_file(Profile& profile, const RunOptions& options, const P
   return {};
 }
 
+// A layer that may be missing is looked for beforehand, because what replaces it must be in the filter from the start:
+// without an own network no sockets, without an own IPC namespace no System V objects.
+void replace_missing_layers(Profile& profile) {
+  const auto may_miss = [&](Layer layer) { return profile.requirement(layer) == Requirement::kPrefer; };
+  if (!may_miss(Layer::kNetworkNamespace) && !may_miss(Layer::kIpcNamespace)) return;
+  const Features features = probe_features();
+  std::vector<std::string>& deny = profile.syscalls.deny;
+  if (profile.network == NetworkMode::kNone && !features.usable(Layer::kNetworkNamespace)) deny.emplace_back("socket");
+  if (!features.usable(Layer::kIpcNamespace))
+    for (const std::string_view name : ipc_namespace_syscalls()) deny.emplace_back(name);
+}
+
 Status apply_options(Profile& profile, const RunOptions& options, const Person& person) {
   WRIT_TRY(add_grants(profile, options.read, PathAccess::kRead, person));
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
   WRIT_TRY(protect_profile_file(profile, options, person));
+  replace_missing_layers(profile);
   if (!options.timeout.empty()) {
     auto duration = parse_duration(options.timeout);
     if (!duration) return fail("--timeout: " + duration.error().what, duration.error().hint);
+    if (duration->count() == 0)
+      return fail("--timeout: a limit of no time at all makes no sense", "leave it out for no limit");
     profile.limits.wall_time = *duration;
   }
   if (options.network.empty()) return {};

@@ -18,16 +18,6 @@ namespace {
 constexpr std::chrono::seconds kDrainPatience{2};
 constexpr std::size_t kCopySize = std::size_t{64} << 10;
 
-Status fill_closed_streams() {
-  for (int fd = 0; fd < 3; ++fd) {
-    if (::fcntl(fd, F_GETFD) >= 0) continue;
-    // The lowest free number is taken, and the ones below are filled already.
-    if (::open("/dev/null", O_RDWR) != fd)
-      return fail_errno(errno, "cannot open /dev/null for a closed standard stream");
-  }
-  return {};
-}
-
 void write_all(int fd, const char* bytes, std::size_t size) {
   while (size > 0) {
     const ssize_t written = ::write(fd, bytes, size);
@@ -44,6 +34,16 @@ void write_all(int fd, const char* bytes, std::size_t size) {
 }
 
 }  // namespace
+
+Status fill_closed_standard_streams() {
+  for (int fd = 0; fd < 3; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest free number is taken, and the ones below are filled already.
+    if (::open("/dev/null", O_RDWR) != fd)
+      return fail_errno(errno, "cannot open /dev/null for a closed standard stream");
+  }
+  return {};
+}
 
 Status RunStreams::use_terminal(const BrokerStart& broker, const ToolIdentity& identity) {
   std::optional<TerminalOwner> owner;
@@ -84,7 +84,6 @@ Status RunStreams::use_pipes() {
 
 Result<RunStreams> RunStreams::arrange(const Profile& profile, const BrokerStart& broker,
                                        const ToolIdentity& identity) {
-  WRIT_TRY(fill_closed_streams());
   RunStreams streams;
   for (int i = 0; i < 3; ++i) streams.is_terminal_[static_cast<std::size_t>(i)] = ::isatty(i) == 1;
   const bool any = std::any_of(streams.is_terminal_.begin(), streams.is_terminal_.end(), [](bool is) { return is; });

@@ -26,10 +26,13 @@ struct OutputPipe {
   int destination;
 };
 
+// Opens /dev/null for every closed one of descriptors 0, 1 and 2. Call before anything else opens a descriptor: it
+// would land on such a number, and the tool would get it as a standard stream.
+[[nodiscard]] Status fill_closed_standard_streams();
+
 class RunStreams {
  public:
-  // Looks at descriptors 0, 1 and 2 of this process. Closed ones become /dev/null, so that no grant lands on their
-  // number.
+  // Looks at descriptors 0, 1 and 2 of this process, which must be open: fill_closed_standard_streams().
   [[nodiscard]] static Result<RunStreams> arrange(const Profile& profile, const BrokerStart& broker,
                                                   const ToolIdentity& identity);
 

@@ -18,8 +18,8 @@ enum class BrokerStage : std::uint8_t {
   kSupervisingAsRoot,  // root's: files of any owner (quarantine, report), and ending its sandboxes
 };
 
-// Limits the calling process to the capabilities that `stage` needs; as root the bounding set likewise. Uses libcap; not
-// for use between clone and exec.
+// Limits the calling process to the capabilities that `stage` needs; as root the bounding set likewise. Uses libcap;
+// not for use between clone and exec.
 [[nodiscard]] Status limit_broker_capabilities(BrokerStage stage);
 
 }  // namespace writ

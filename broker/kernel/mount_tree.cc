@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <string_view>
 
 #include "broker/base/escape.h"
 #include "broker/kernel/kernel_abi.h"
@@ -13,9 +14,11 @@
 namespace writ {
 namespace {
 
+constexpr std::string_view kMountHint = "a container or hardened host may forbid it; see `writ doctor`";
+
 Status set_attributes(int mount, unsigned flags, abi::MountAttributes attributes, const char* what) {
   const long result = raw_syscall(SYS_mount_setattr, mount, "", flags, &attributes, sizeof attributes);
-  if (result < 0) return fail_errno(static_cast<int>(-result), what);
+  if (result < 0) return fail_errno(static_cast<int>(-result), what, std::string(kMountHint));
   return {};
 }
 
@@ -48,7 +51,10 @@ Result<UniqueFd> clone_mount_tree(int directory, const std::string& path) {
   unsigned flags = abi::kOpenTreeClone | abi::kOpenTreeCloexec | abi::kAtRecursive | AT_SYMLINK_NOFOLLOW;
   if (path.empty()) flags |= AT_EMPTY_PATH;
   const long tree = raw_syscall(SYS_open_tree, directory, path.c_str(), flags);
-  if (tree < 0) return fail_errno(static_cast<int>(-tree), "cannot clone the mount at " + quote_bytes(path));
+  if (tree < 0)
+    return fail_errno(static_cast<int>(-tree),
+                      "cannot clone the mount " + (path.empty() ? "of a grant" : "at " + quote_bytes(path)),
+                      std::string(kMountHint));
   return UniqueFd(static_cast<int>(tree));
 }
 
@@ -68,8 +74,10 @@ Status idmap_mount_tree(int tree, int user_namespace) {
 }
 
 Result<UniqueFd> make_detached_mount(const std::string& type, const MountOptions& options, std::uint64_t attributes) {
-  const UniqueFd context(static_cast<int>(raw_syscall(SYS_fsopen, type.c_str(), abi::kFsopenCloexec)));
-  if (!context.valid()) return fail("this kernel cannot make a private " + type + " (fsopen)");
+  const long opened = raw_syscall(SYS_fsopen, type.c_str(), abi::kFsopenCloexec);
+  if (opened < 0)
+    return fail_errno(static_cast<int>(-opened), "cannot begin to make a private " + type, std::string(kMountHint));
+  const UniqueFd context(static_cast<int>(opened));
   WRIT_TRY(configure(context.get(), type, options));
   const long mount = raw_syscall(SYS_fsmount, context.get(), abi::kFsmountCloexec, attributes);
   if (mount < 0)

@@ -23,7 +23,9 @@ long fork_into_namespaces(std::uint64_t namespaces, int* pidfd) {
   // clone(2): with CLONE_PARENT the child gets the caller's own exit signal, and clone3 wants none to be given.
   arguments.exit_signal = (namespaces & CLONE_PARENT) != 0 ? 0 : SIGCHLD;
   const long child = raw_syscall(SYS_clone3, &arguments, sizeof arguments);
-  return child == -ENOSYS ? fork_into_namespaces_without_clone3(namespaces, pidfd) : child;
+  // Filters of containers refuse clone3 as a whole, with either errno, because they cannot see its flags.
+  const bool refused = child == -ENOSYS || child == -EPERM;
+  return refused ? fork_into_namespaces_without_clone3(namespaces, pidfd) : child;
 }
 
 }  // namespace writ

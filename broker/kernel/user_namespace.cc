@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,7 +88,12 @@ namespace {
 constexpr std::size_t kHolderStackSize = 4096;
 
 // Holds a user namespace alive until it is killed. It shares our memory, so it does nothing but wait.
-int hold_namespace(void*) {
+int hold_namespace(void* parent) {
+  raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  // The parent may have died before that line.
+  if (raw_syscall(SYS_getppid) != *static_cast<long*>(parent)) raw_syscall(SYS_exit_group, 0);
+  // Copies of the broker's sockets would hide its end from the other side.
+  raw_syscall(SYS_close_range, 0, ~0u, 0);
   for (;;) raw_syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
 }
 
@@ -96,7 +102,8 @@ int hold_namespace(void*) {
 Result<UniqueFd> make_mapped_user_namespace(const IdentityMap& map) {
   alignas(16) std::array<char, kHolderStackSize> stack{};
   // CLONE_VM: copying the page tables for a process that only waits would cost more than all the rest.
-  const int child = ::clone(hold_namespace, stack.data() + stack.size(), CLONE_VM | CLONE_NEWUSER | SIGCHLD, nullptr);
+  long parent = ::getpid();
+  const int child = ::clone(hold_namespace, stack.data() + stack.size(), CLONE_VM | CLONE_NEWUSER | SIGCHLD, &parent);
   if (child < 0) return fail_errno(errno, "cannot make a user namespace for ownership translation");
   const std::string process = std::to_string(child);
   const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));

@@ -116,8 +116,8 @@ long map_own_identity(const IdentityMap& identity) {
 }
 
 // Leaves the host's mounts while there is nothing else to do: copying them was the price of a new namespace, and giving
-// them back costs a grace period of the kernel that the launch would otherwise wait for. Only a head start: whatever goes
-// wrong here shows again, with its error, when the view is entered.
+// them back costs a grace period of the kernel that the launch would otherwise wait for. Only a head start: whatever
+// goes wrong here shows again, with its error, when the view is entered.
 void leave_host_mounts(const InitOptions& options) {
   if (options.user_namespace == UserNamespaceStart::kAbsent) return;
   const long context = raw_syscall(SYS_fsopen, "tmpfs", abi::kFsopenCloexec);
@@ -204,7 +204,10 @@ void judge_layers() {
   for (std::size_t i = 0; i < kLayerCount; ++i) {
     const std::uint32_t bit = layer_bit(static_cast<Layer>(i));
     if (init.layer_errors[i] == 0 || (init.plan->layers & bit) == 0) continue;
-    if ((init.plan->required_layers & bit) != 0) fail_step(init.namespace_steps_failed[i], init.layer_errors[i]);
+    // The broker chose the Landlock rules for a sandbox with a view; one without it would be bounded by nothing.
+    const bool essential = static_cast<Layer>(i) == Layer::kView;
+    if (essential || (init.plan->required_layers & bit) != 0)
+      fail_step(init.namespace_steps_failed[i], init.layer_errors[i]);
     init.degraded |= bit;
     init.plan->layers &= ~bit;
   }
@@ -305,9 +308,9 @@ void release_plan() {
   raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-// Joins the tool's mount namespace, where every mount is locked. The one in which they were not goes away now, while the
-// tool runs, instead of when somebody waits for its end. A tool that has ended already makes this fail, which does not
-// matter then.
+// Joins the tool's mount namespace, where every mount is locked. The one in which they were not goes away now, while
+// the tool runs, instead of when somebody waits for its end. A tool that has ended already makes this fail, which does
+// not matter then.
 void join_locked_view() {
   if (wanted(Layer::kLockedView)) raw_syscall(SYS_setns, init.tool_pidfd, CLONE_NEWNS);
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include "broker/base/escape.h"
@@ -60,6 +61,8 @@ class LaunchPreparation {
   Status require_no_hidden_paths();
   Status make_landlock();
   Status add_grant_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened);
+  void add_rules_around(const std::string& path, LandlockPlan& plan, std::vector<OpenedTree>& opened);
+  bool hides_below(const std::string& path) const;
   tl::expected<Program, ProgramError> find_program();
   void fill_content();
   bool active(Layer layer) { return layer_status(prepared_.layers, layer).state == LayerState::kActive; }
@@ -75,19 +78,23 @@ Status LaunchPreparation::choose_layers() {
     layer_status(prepared_.layers, Layer::kNetworkNamespace).state = LayerState::kNotWanted;
   if (!broker_.mount_authority) {
     WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kView, broker_.mount_authority.error()));
-    WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kLockedView, broker_.mount_authority.error()));
+  }
+  if (!active(Layer::kView)) {
+    // The broker cannot pivot; whether init could is not asked, because the Landlock rules are made for one of the two.
+    WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kLockedView, Error{"there is no view to lock", 0, ""}));
   }
   if (request_.landlock_abi == 0)
     WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kLandlock, Error{"this kernel has no Landlock", 0, ""}));
   return {};
 }
 
-// Without a view nothing can be hidden inside a granted tree: Landlock rules only add.
+// Without a view nothing can be hidden inside a tree that may be written: Landlock rules only add. (In a tree for
+// reading the rules go around it, see add_rules_around.)
 Status LaunchPreparation::require_no_hidden_paths() {
   for (const std::string& hidden : profile_.filesystem.hide) {
     if (::access(hidden.c_str(), R_OK) != 0) continue;
     for (const PathGrant& grant : profile_.filesystem.grants)
-      if (grant.path != hidden && hidden.starts_with(grant.path + "/"))
+      if (grant.access == PathAccess::kWrite && grant.path != hidden && hidden.starts_with(grant.path + "/"))
         return fail("without the view " + quote_bytes(hidden) + " cannot be hidden inside " + quote_bytes(grant.path),
                     "grant smaller trees, or run where user namespaces are available");
   }
@@ -118,13 +125,51 @@ Status LaunchPreparation::make_view() {
   return {};
 }
 
+bool LaunchPreparation::hides_below(const std::string& path) const {
+  return std::any_of(profile_.filesystem.hide.begin(), profile_.filesystem.hide.end(), [&](const std::string& hidden) {
+    return hidden.starts_with(path + "/") && ::faccessat(AT_FDCWD, hidden.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  });
+}
+
+// Gives reading of `path`, entry by entry where something below it is hidden. What appears there later is not granted.
+void LaunchPreparation::add_rules_around(const std::string& path, LandlockPlan& plan, std::vector<OpenedTree>& opened) {
+  if (hides_below(path)) {
+    std::error_code problem;
+    for (const auto& entry : std::filesystem::directory_iterator(path, problem)) {
+      const auto& hidden = profile_.filesystem.hide;
+      if (std::find(hidden.begin(), hidden.end(), entry.path().native()) == hidden.end())
+        add_rules_around(entry.path().native(), plan, opened);
+    }
+    return;
+  }
+  auto tree = open_host_tree(path);
+  if (!tree) return;  // a dangling link, a socket, a device: nothing to read there
+  plan.rules.push_back({tree->object.get(), landlock_read_rights()});
+  opened.push_back(std::move(*tree));
+}
+
+// The harmless devices that a view has too.
+void add_device_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened) {
+  for (const char* device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+    OpenedTree node;
+    node.object.reset(::open(device, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (!node.object.valid()) continue;
+    plan.rules.push_back({node.object.get(), ~std::uint64_t{0}});
+    opened.push_back(std::move(node));
+  }
+}
+
 Status LaunchPreparation::add_grant_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened) {
+  add_device_rules(plan, opened);
   for (const PathGrant& grant : profile_.filesystem.grants) {
     auto tree = open_host_tree(grant.path);
     if (!tree && grant.presence == Presence::kOptional) continue;
     if (!tree) return tl::unexpected<Error>(std::move(tree.error()));
-    const bool writable = grant.access == PathAccess::kWrite;
-    plan.rules.push_back({tree->object.get(), writable ? ~std::uint64_t{0} : landlock_read_rights()});
+    if (grant.access == PathAccess::kRead) {
+      add_rules_around(grant.path, plan, opened);
+      continue;
+    }
+    plan.rules.push_back({tree->object.get(), ~std::uint64_t{0}});
     opened.push_back(std::move(*tree));
   }
   return {};
@@ -193,10 +238,14 @@ tl::expected<PreparedLaunch, LaunchError> LaunchPreparation::run() {
 }
 
 // What init says about a launch that failed, in words.
-LaunchError failed_step(const InitReport& report) {
+LaunchError failed_step(const InitReport& report, const std::string& program) {
   const SetupStepText& text = setup_step_text(report.step);
   LaunchError failure{kExitWritFailed, {"cannot " + std::string(text.action), report.error, std::string(text.hint)}};
-  if (report.step == SetupStep::kExec) failure.exit_status = report.error == ENOENT ? 127 : 126;
+  if (report.step == SetupStep::kExec) {
+    failure.exit_status = report.error == ENOENT ? 127 : 126;
+    failure.error.what = "cannot execute " + quote_bytes(program);
+    if (report.error == ENOENT) failure.error.hint = "its dynamic loader is missing in the view";
+  }
   return failure;
 }
 
@@ -224,8 +273,7 @@ tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, cons
     return launch_failure(std::move(sent.error()));
   auto message = sandbox.receive();
   if (!message) return launch_failure({"the sandbox's init died while it set up the sandbox", 0, ""});
-  if (message->report.event != InitEvent::kStarted)
-    return launch_failure(failed_step(message->report).error, failed_step(message->report).exit_status);
+  if (message->report.event != InitEvent::kStarted) return Failure(failed_step(message->report, prepared.program.path));
   note_lost_layers(prepared.layers, message->report);
   return std::move(message->tool);
 }

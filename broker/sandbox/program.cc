@@ -125,7 +125,7 @@ Header read_header(const ProgramRequest& request, const Candidate& candidate) {
   const ssize_t length = ::pread(readable.get(), bytes.data(), bytes.size(), 0);
   const std::string_view text(bytes.data(), length < 0 ? 0 : static_cast<std::size_t>(length));
   if (text.starts_with("#!")) return {Format::kScript, parse_shebang(text)};
-  if (text.starts_with("\177ELF") || text.empty()) return {};
+  if (text.starts_with("\177ELF")) return {};
   return {text.find('\0') == std::string_view::npos ? Format::kPlainText : Format::kBinary, {}};
 }
 
@@ -135,6 +135,9 @@ tl::expected<Program, ProgramError> resolve_program(const ProgramRequest& reques
   auto found = find(request, request.argv.front());
   if (!found) return Problem(std::move(found.error()));
   Program program{{}, found->path, request.argv};
+  // A script learns its own name as it was written: by the person, or in the line that names it as an interpreter.
+  const std::string& typed = request.argv.front();
+  std::string name = typed.find('/') != std::string::npos ? typed : found->path;
   for (int depth = 0; depth < kInterpreterDepth; ++depth) {
     const Header header = read_header(request, *found);
     if (header.format == Format::kBinary) {
@@ -147,7 +150,7 @@ tl::expected<Program, ProgramError> resolve_program(const ProgramRequest& reques
       return problem(ProgramProblem::kNotExecutable, ENOEXEC, quote_bytes(found->path) + " names no interpreter");
     std::vector<std::string> arguments{interpreter};
     if (script && !header.shebang.argument.empty()) arguments.push_back(header.shebang.argument);
-    arguments.push_back(found->path);
+    arguments.push_back(name);
     arguments.insert(arguments.end(), program.arguments.begin() + 1, program.arguments.end());
     program.arguments = std::move(arguments);
     auto next = open_executable(request, absolute(interpreter, request.working_directory));
@@ -156,6 +159,7 @@ tl::expected<Program, ProgramError> resolve_program(const ProgramRequest& reques
       return Problem(std::move(next.error()));
     }
     found = std::move(next);
+    name = interpreter;
   }
   return problem(ProgramProblem::kNotExecutable, ELOOP,
                  "the interpreters of " + quote_bytes(program.path) + " are scripts themselves, too many levels deep");

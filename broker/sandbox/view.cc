@@ -50,6 +50,7 @@ constexpr std::array<std::string_view, 16> kSystemTrees = {"/usr",   "/etc",    
                                                            "/dev",   "/proc",   "/sys", "/run"};
 
 bool is_system_path(std::string_view path) {
+  if (lies_in(path, "/var/tmp") || lies_in(path, "/dev/shm")) return false;
   return std::any_of(kSystemTrees.begin(), kSystemTrees.end(), [&](auto tree) { return lies_in(path, tree); });
 }
 
@@ -125,6 +126,16 @@ class SecretPlaces {
   std::vector<Place> places_;
 };
 
+// The kernel's own trees are interfaces to the host, not files: its processes, devices and settings.
+Status refuse_kernel_trees(const PathGrant& grant, const std::string& real_path) {
+  const bool settings = lies_in(real_path, "/sys") && grant.access == PathAccess::kWrite;
+  const bool shared_memory = lies_in(real_path, "/dev/shm") && real_path != "/dev/shm";
+  if (!settings && !lies_in(real_path, "/proc") && (shared_memory || !lies_in(real_path, "/dev"))) return {};
+  return fail("cannot grant " + quote_bytes(grant.path) + (settings ? " for writing" : "") +
+                  ": it is an interface to the host's kernel, not a tree of files",
+              "the sandbox has a /proc and a /dev of its own");
+}
+
 class ViewBuilder {
  public:
   ViewBuilder(const Profile& profile, ViewOptions options) : profile_(profile), options_(std::move(options)) {}
@@ -139,6 +150,7 @@ class ViewBuilder {
   Status hide_in_grants(const std::string& hidden);
   bool out_of_reach(const std::string& path, const struct stat& status) const;
   Status place_areas();
+  Status place_shared_memory();
   Status place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch);
   Status place_devices();
   Status place_device(const DeviceNode& node);
@@ -200,6 +212,7 @@ Status ViewBuilder::open_grants() {
     const bool followed = opened.tree.links == LinksFollowed::kSome;
     opened.real_path = followed ? path_of_descriptor(opened.tree.object.get()) : grant.path;
     if (opened.real_path.empty()) return fail("cannot find the real path of the grant " + quote_bytes(grant.path));
+    WRIT_TRY(refuse_kernel_trees(grant, opened.real_path));
     if (opened.real_path == "/") return fail("cannot grant " + quote_bytes(grant.path) + ": it is the whole host");
     if (opened.real_path != grant.path) WRIT_TRY(note_link(opened));
     grants_.push_back(std::move(opened));
@@ -212,11 +225,12 @@ bool ViewBuilder::granted_below(const std::string& path) const {
                      [&](const OpenedGrant& g) { return g.grant->path != path && lies_in(g.grant->path, path); });
 }
 
-// True when the host's own permissions keep the tool away from `path` whatever the view shows (/etc/shadow): its identity
-// outside is then the broker's, an ordinary user's. A mask on top would only make every launch slower.
+// True when the host's own permissions keep the tool away from `path` whatever the view shows (/etc/shadow): its
+// identity outside is then the broker's, an ordinary user's. A mask on top would only make every launch slower.
 bool ViewBuilder::out_of_reach(const std::string& path, const struct stat& status) const {
   if (::geteuid() == 0 || status.st_uid == ::geteuid()) return false;
-  return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 && ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0 &&
+  return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 &&
+         ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0 &&
          ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) != 0;
 }
 
@@ -259,7 +273,9 @@ Status ViewBuilder::collect_placements() {
 
 // The real home is full of authority; unless the person granted it, the tool gets an empty one of its own.
 bool ViewBuilder::home_is_private() const {
-  if (options_.home.empty() || options_.home == "/" || lies_in(options_.home, "/tmp")) return false;
+  if (options_.home.empty() || options_.home == "/") return false;
+  for (const std::string_view taken : {"/dev", "/proc", "/sys"})
+    if (lies_in(options_.home, taken) && !lies_in(options_.home, "/dev/shm")) return false;
   return std::none_of(grants_.begin(), grants_.end(),
                       [&](const OpenedGrant& g) { return lies_in(options_.home, g.grant->path); });
 }
@@ -288,14 +304,27 @@ Status ViewBuilder::place_areas() {
               make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", std::to_string(profile_.limits.tmp_size)}},
                                   abi::kMountNoSuid | abi::kMountNoDevices));
   WRIT_TRY(place_scratch("/tmp", "tmp", 01777, scratch.get()));
-  WRIT_TRY(mounts_->make_link("/var/tmp", "/tmp"));
+  // One /tmp for both, unless something is to be mounted beneath /var/tmp: a mount point cannot lie behind a link.
+  if (granted_below("/var/tmp") || lies_in(options_.home, "/var/tmp"))
+    WRIT_TRY(place_scratch("/var/tmp", "var-tmp", 01777, scratch.get()));
+  else
+    WRIT_TRY(mounts_->make_link("/var/tmp", "/tmp"));
+  WRIT_TRY(place_shared_memory());
   if (home_is_private()) WRIT_TRY(place_scratch(options_.home, "home", 0700, scratch.get()));
-  WRIT_ASSIGN(UniqueFd shared_memory,
+  return {};
+}
+
+Status ViewBuilder::place_shared_memory() {
+  WRIT_ASSIGN(UniqueFd memory,
               make_detached_mount("tmpfs", {{"mode", "1777"}, {"size", std::to_string(profile_.limits.shm_size)}},
                                   abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
+  UniqueFd area(::fcntl(memory.get(), F_DUPFD_CLOEXEC, 3));
+  if (!area.valid()) return fail_errno(errno, "cannot make the private /dev/shm");
   WRIT_TRY(mounts_->make_place("/dev/shm", TreeKind::kDirectory));
+  WRIT_TRY(mounts_->attach("/dev/shm", std::move(memory)));
+  mounts_->add_area("/dev/shm", std::move(area));
   note("/dev/shm", "private");
-  return mounts_->attach("/dev/shm", std::move(shared_memory));
+  return {};
 }
 
 Status ViewBuilder::place_device(const DeviceNode& node) {

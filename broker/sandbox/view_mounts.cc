@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "broker/base/escape.h"
@@ -29,19 +30,40 @@ bool lies_in(const std::string& path, const std::string& tree) {
          (path.size() == tree.size() || path[tree.size()] == '/');
 }
 
-Status make_directories(int directory, const std::string& relative) {
-  for (std::size_t end = 0; end < relative.size(); ++end) {
-    end = relative.find('/', end);
-    const std::string part = relative.substr(0, end);
-    if (!part.empty() && ::mkdirat(directory, part.c_str(), 0755) != 0 && errno != EEXIST)
-      return fail_errno(errno, "cannot make the mount point " + quote_bytes(part) + " in the view");
-    if (end == std::string::npos) break;
+// One component at a time beneath a held directory: a link in the view (/var/tmp, /bin) would otherwise be followed
+// into the host, and directories made there.
+Result<UniqueFd> make_directories(int directory, const std::string& relative) {
+  UniqueFd parent(::fcntl(directory, F_DUPFD_CLOEXEC, 3));
+  for (std::size_t begin = 0; begin < relative.size() && parent.valid();) {
+    const std::size_t end = std::min(relative.find('/', begin), relative.size());
+    const std::string part = relative.substr(begin, end - begin);
+    begin = end + 1;
+    if (part.empty()) continue;
+    if (::mkdirat(parent.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
+      return fail_errno(errno, "cannot make the mount point " + quote_bytes(relative) + " in the view");
+    parent.reset(::openat(parent.get(), part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   }
-  return {};
+  if (!parent.valid())
+    return fail_errno(errno, "cannot make the mount point " + quote_bytes(relative) + " in the view",
+                      "a link of the view stands in the way");
+  return parent;
+}
+
+struct SplitPath {
+  std::string parent;
+  std::string name;
+};
+
+SplitPath split(const std::string& relative) {
+  const std::size_t slash = relative.rfind('/');
+  if (slash == std::string::npos) return {"", relative};
+  return {relative.substr(0, slash), relative.substr(slash + 1)};
 }
 
 Status make_file(int directory, const std::string& relative) {
-  const UniqueFd file(::openat(directory, relative.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
+  const auto [parent_path, name] = split(relative);
+  WRIT_ASSIGN(const UniqueFd parent, make_directories(directory, parent_path));
+  const UniqueFd file(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file.valid()) return fail_errno(errno, "cannot make the mount point " + quote_bytes(relative) + " in the view");
   return {};
 }
@@ -71,18 +93,17 @@ ViewMounts::Place ViewMounts::locate(const std::string& path) const {
 Status ViewMounts::make_place(const std::string& path, TreeKind kind) {
   const Place place = locate(path);
   if (place.in_tree || place.relative.empty()) return {};
-  if (kind == TreeKind::kDirectory) return make_directories(place.directory, place.relative);
-  const std::size_t slash = place.relative.rfind('/');
-  if (slash != std::string::npos) WRIT_TRY(make_directories(place.directory, place.relative.substr(0, slash)));
-  return make_file(place.directory, place.relative);
+  if (kind == TreeKind::kFile) return make_file(place.directory, place.relative);
+  WRIT_ASSIGN([[maybe_unused]] const UniqueFd made, make_directories(place.directory, place.relative));
+  return {};
 }
 
 Status ViewMounts::make_link(const std::string& path, const std::string& target) {
   const Place place = locate(path);
   if (place.in_tree) return {};
-  const std::size_t slash = place.relative.rfind('/');
-  if (slash != std::string::npos) WRIT_TRY(make_directories(place.directory, place.relative.substr(0, slash)));
-  if (::symlinkat(target.c_str(), place.directory, place.relative.c_str()) != 0 && errno != EEXIST)
+  const auto [parent_path, name] = split(place.relative);
+  WRIT_ASSIGN(const UniqueFd parent, make_directories(place.directory, parent_path));
+  if (::symlinkat(target.c_str(), parent.get(), name.c_str()) != 0 && errno != EEXIST)
     return fail_errno(errno, "cannot make the link " + quote_bytes(path) + " in the view");
   return {};
 }

@@ -7,7 +7,7 @@ import socket
 import stat
 import subprocess
 
-from attack_harness import AS_ROOT, IS_ROOT, MARKER, attack, eventually, main
+from attack_harness import AS_ROOT, MARKER, attack, eventually, main
 
 
 def secret_outside(trial):
@@ -348,6 +348,7 @@ def _(trial):
     trial.check(victim.read_text() == "untouched", "the report was written through a link")
     # The tool makes the link while it runs; the report is written after it has ended.
     link.unlink(missing_ok=True)
+    victim.write_text("untouched")
     trial.shell_inside(f"ln -s {victim} report.json", options=["--report", str(link)])
     trial.check(victim.read_text() == "untouched", "the report was written through a link of the tool's")
 

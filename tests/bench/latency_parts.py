@@ -201,10 +201,10 @@ def add_overhead_row(results, title, figures):
     row = Row(title, "ms", *(milliseconds(figures, who) for who in ("native", "writ", BEST_PEER)), BEST_PEER,
               ratio_to="x peer's overhead", target=OVERHEAD_TARGET)
     row.note = f"overhead {ours:.2f} ms, of the peer {theirs:.2f} ms"
-    if theirs > 0:
+    if ours > 0 and theirs > 0:
         row.ratio = ours / theirs
     else:  # noise: no ratio can be formed, and none is made up
-        row.note += "; the peer shows none, so this is noise: repeat it on a quiet machine"
+        row.note += "; none can be below 0, so this is noise: repeat it on a quiet machine"
     results.add(row)
 
 

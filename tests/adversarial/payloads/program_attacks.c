@@ -21,7 +21,7 @@ static int report_running(int argc, char** argv) {
 }
 
 static long copy_of_self(int target) {
-  const int self = open("/proc/self/exe", O_RDONLY);
+  const int self = open(program_invocation_name, O_RDONLY);
   struct stat status;
   if (self < 0 || fstat(self, &status) != 0) return -1;
   off_t offset = 0;

@@ -117,7 +117,7 @@ static int probe(int argc, char** argv) {
 static int unknown_number(int argc, char** argv) {
   (void)argc;
   if (syscall(atol(argv[0]), -1, 0, 0, 0, 0, 0) >= 0) return escaped("number %s", argv[0]);
-  return errno == ENOSYS ? stopped(errno) : escaped("number %s is known (%s)", argv[0], strerrorname_np(errno));
+  return errno == ENOSYS || errno == EPERM ? stopped(errno) : escaped("number %s is known (%s)", argv[0], strerrorname_np(errno));
 }
 
 #ifdef __x86_64__
