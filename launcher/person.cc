@@ -42,7 +42,7 @@ std::string absolute_variable(const char* name) {
 
 // XDG base directory specification: a relative value is ignored.
 std::string base_directory(const char* variable, const std::string& home, const char* below_home) {
-  const std::string value = absolute_variable(variable);
+  std::string value = absolute_variable(variable);
   if (!value.empty()) return value;
   return home + below_home;
 }

@@ -8,6 +8,8 @@
 #include <cstdio>
 
 #include "broker/base/escape.h"
+#include "broker/kernel/kernel_abi.h"
+#include "broker/kernel/raw_syscall.h"
 
 namespace writ {
 namespace {
@@ -28,6 +30,18 @@ int own_stream(const std::string& path) {
   return path == "/dev/stdout" ? STDOUT_FILENO : -1;
 }
 
+// Beneath the current directory, which is the workspace as a rule, an earlier run may have left links: none is followed
+// there. Elsewhere links are the person's own.
+UniqueFd open_directory(const std::string& directory) {
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  if (!directory.starts_with('/')) how.resolve = RESOLVE_NO_SYMLINKS;
+  const long opened = raw_syscall(SYS_openat2, AT_FDCWD, directory.c_str(), &how, sizeof how);
+  if (opened == -ENOSYS) return UniqueFd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (opened < 0) errno = static_cast<int>(-opened);
+  return UniqueFd(static_cast<int>(opened));
+}
+
 tl::unexpected<Error> report_error(const std::string& path) {
   return fail_errno(errno, "cannot write the report " + quote_bytes(path));
 }
@@ -37,27 +51,28 @@ tl::unexpected<Error> report_error(const std::string& path) {
 Result<ReportFile> ReportFile::open(const std::string& path) {
   ReportFile report;
   report.path_ = path;
-  struct stat status {};
-  const bool exists = path != "-" && ::stat(path.c_str(), &status) == 0;
-  struct stat link {};
-  const bool is_link = exists && ::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode);
-  if (exists && S_ISDIR(status.st_mode)) {
-    errno = EISDIR;
-    return report_error(path);
-  }
   const int own = own_stream(path);
-  // A link is followed now and not later, when the tool may have changed it; what is behind it is appended to.
-  if (own >= 0 || is_link || (exists && !S_ISREG(status.st_mode))) {
-    report.stream_.reset(own >= 0 ? ::fcntl(own, F_DUPFD_CLOEXEC, 3)
-                                  : ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY));
+  if (own >= 0) {
+    report.stream_.reset(::fcntl(own, F_DUPFD_CLOEXEC, 3));
     if (!report.stream_.valid()) return report_error(path);
     return report;
   }
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   report.name_ = slash == std::string::npos ? path : path.substr(slash + 1);
-  report.directory_.reset(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!report.directory_.valid() || report.name_.empty()) return report_error(path);
+  report.directory_ = open_directory(directory);
+  if (!report.directory_.valid()) return report_error(path);
+  struct stat status {};
+  const bool exists = ::fstatat(report.directory_.get(), report.name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  if (report.name_.empty() || (exists && S_ISDIR(status.st_mode))) {
+    errno = EISDIR;
+    return report_error(path);
+  }
+  // A link is replaced and not followed: an earlier run may have left it.
+  if (!exists || S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) return report;
+  report.stream_.reset(
+      ::openat(report.directory_.get(), report.name_.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
+  if (!report.stream_.valid()) return report_error(path);
   return report;
 }
 

@@ -13,8 +13,8 @@ namespace writ {
 
 class ReportFile {
  public:
-  // "-" is standard error. A path that leads to something else than a regular file (/dev/stdout, a FIFO of a CI system)
-  // is opened at once; for all others the directory is. Errors: what open(2) says of them; a directory.
+  // "-" is standard error, /dev/stdout and /dev/stderr are the streams themselves. A FIFO or device is opened at once;
+  // for all other names the directory is. Errors: what open(2) says of them; a directory.
   [[nodiscard]] static Result<ReportFile> open(const std::string& path);
 
   // Writes `text`; a regular file is replaced as a whole (temporary file and rename(2) in the held directory).

@@ -1,5 +1,6 @@
 #include "launcher/run_command.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
 #include "broker/sandbox/launch.h"
+#include "launcher/message.h"
 #include "launcher/report_file.h"
 #include "launcher/run_report.h"
 #include "launcher/run_session.h"
@@ -36,7 +38,9 @@ class Run {
   Step open_report();
   Step read_policy();
   Step choose_init();
+  Step map_identity();
   Step hide_own_files();
+  void watch_empty_secret_places();
   Step start_guard();
   Step start();
   int dry_run();
@@ -56,9 +60,11 @@ class Run {
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
+  UniqueFd ownership_namespace_;
   std::optional<ReportFile> report_file_;
   RunOutcome outcome_;
   int landlock_abi_ = 0;
+  std::size_t dropped_sequences_ = 0;
 };
 
 #define WRIT_STEP(expression)                                                       \
@@ -93,8 +99,24 @@ Run::Step Run::choose_init() {
   // Nobody of the same user reads our memory or descriptors from here on (prctl(2), ptrace access mode). Not earlier:
   // an init forked from us would inherit it and could not write its own identity map.
   (void)::prctl(PR_SET_DUMPABLE, 0);
-  if (*broker_.init) return {};
-  return tl::unexpected<LaunchError>(writ_error(std::move(broker_.init->error())));
+  if (!*broker_.init) return tl::unexpected<LaunchError>(writ_error(std::move(broker_.init->error())));
+  return map_identity();
+}
+
+// As root the broker gives init the identity that the workspace asks for. A host without user namespaces has none to
+// map; whether that is the end, init and the profile say.
+Run::Step Run::map_identity() {
+  if (broker_.uid != 0) return {};
+  SandboxProcess& init = **broker_.init;
+  const Status mapped = init.map_identity(setup_->identity.init_map);
+  const bool optional = setup_->profile.requirement(Layer::kUserNamespace) == Requirement::kPrefer;
+  if (!mapped && optional) return {};
+  if (!mapped) return tl::unexpected<LaunchError>(writ_error(Error(mapped.error())));
+  if (setup_->identity.translation == OwnershipTranslation::kNone) return {};
+  auto opened = init.user_namespace();
+  if (!opened) return tl::unexpected<LaunchError>(writ_error(std::move(opened.error())));
+  ownership_namespace_ = std::move(*opened);
+  return {};
 }
 
 // Writ's own files are authority over later runs. Where they lie in a tree the tool may write, they must exist to be
@@ -118,11 +140,23 @@ Run::Step Run::hide_own_files() {
   return {};
 }
 
+// A secret's place that is empty could be filled: ~/.ssh/authorized_keys, where the home is the workspace. Such names
+// are treated like persistence files: what appears there is taken away again.
+void Run::watch_empty_secret_places() {
+  FilesystemPolicy& filesystem = setup_->profile.filesystem;
+  for (const std::string& hidden : filesystem.hide)
+    for (const PathGrant& grant : filesystem.grants)
+      if (grant.access == PathAccess::kWrite && hidden.starts_with(grant.path + "/") &&
+          ::faccessat(AT_FDCWD, hidden.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        filesystem.protect.push_back(hidden.substr(grant.path.size() + 1));
+}
+
 Run::Step Run::prepare() {
   if (auto done = open_report(); !done) return done;
   if (auto done = read_policy(); !done) return done;
   if (auto done = choose_init(); !done) return done;
   if (auto done = hide_own_files(); !done) return done;
+  watch_empty_secret_places();
   auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity);
   if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
   streams_ = std::move(*streams);
@@ -130,6 +164,7 @@ Run::Step Run::prepare() {
   request.profile = &setup_->profile;
   request.identity = setup_->identity;
   request.working_directory = setup_->workspace;
+  request.workspace = setup_->workspace_object;
   request.home = setup_->person.home;
   request.user_name = setup_->tool_user_name;
   request.argv = options_.command;
@@ -137,6 +172,7 @@ Run::Step Run::prepare() {
   request.descriptors = streams_->descriptors();
   request.terminal_number = streams_->terminal_number();
   request.devpts = streams_->take_devpts();
+  request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
   request.filter = setup_->filter;
   request.landlock_abi = landlock_abi_;
   auto prepared = prepare_launch(broker_, std::move(request));
@@ -162,7 +198,7 @@ Run::Step Run::start() {
   auto signals = take_over_signals();
   if (!signals) return tl::unexpected<LaunchError>(writ_error(std::move(signals.error())));
   signals_ = std::move(*signals);
-  auto tool = start_prepared(**broker_.init, broker_, *prepared_);
+  auto tool = start_prepared(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
@@ -183,18 +219,19 @@ RunFacts Run::facts() const {
   facts.outcome = &outcome_;
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
   facts.landlock_abi = landlock_abi_;
+  facts.dropped_sequences = dropped_sequences_;
   return facts;
 }
 
 void Run::warn() {
   if (options_.verbosity == Verbosity::kQuiet) return;
-  for (const std::string& line : run_warnings(facts())) std::cerr << "writ: warning: " << line << '\n';
+  for (const std::string& line : run_warnings(facts())) print_message("warning: " + line);
 }
 
 // What a person cannot see from the tool's own output.
 void Run::explain_end() const {
   const bool by_writ = outcome_.kind == OutcomeKind::kTimedOut || outcome_.kind == OutcomeKind::kSandboxDied;
-  if (by_writ && options_.verbosity == Verbosity::kNormal) std::cerr << "writ: " << outcome_.reason << '\n';
+  if (by_writ && options_.verbosity == Verbosity::kNormal) print_message(outcome_.reason);
 }
 
 int Run::dry_run() {
@@ -210,12 +247,13 @@ void Run::finish_guard() {
   if (finished)
     guard_report_ = std::move(*finished);
   else
-    std::cerr << "writ: warning: " << finished.error().describe() << '\n';
+    print_message("warning: " + finished.error().describe());
 }
 
 void Run::supervise() {
   RunSession session(**broker_.init, *streams_, guard_ ? &*guard_ : nullptr, setup_->profile.limits, signals_->get());
   outcome_ = session.run();
+  if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
 }
 
@@ -224,7 +262,7 @@ int Run::report() {
   RunFacts all = facts();
   const Status written = report_file_->write(run_report_json(all).to_text(2) + "\n");
   if (written) return outcome_.exit_status;
-  std::cerr << "writ: " << written.error().describe() << '\n';
+  print_message(written.error().describe());
   return kExitWritFailed;
 }
 
@@ -240,7 +278,7 @@ int Run::run() {
     outcome_.exit_status = done.error().exit_status;
     outcome_.reason = done.error().error.describe();
     streams_.reset();  // gives the terminal back before we write to it
-    std::cerr << "writ: " << outcome_.reason << '\n';
+    print_message(outcome_.reason);
     return report();
   }
   supervise();

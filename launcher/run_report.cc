@@ -126,7 +126,12 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("grants", grants_json(facts.prepared->view));
   }
   report.set("warnings", escaped_list(run_warnings(facts)));
-  if (facts.guard != nullptr) report.set("persistence", persistence_json(*facts.guard));
+  if (facts.guard != nullptr) {
+    report.set("persistence", persistence_json(*facts.guard));
+    report.set("persistence_not_listed", facts.guard->findings_not_listed);
+    report.set("persistence_events_lost", facts.guard->queue_overflows);
+  }
+  report.set("terminal_sequences_dropped", facts.dropped_sequences);
   if (facts.outcome != nullptr) {
     report.set("outcome", outcome_json(*facts.outcome));
     if (facts.outcome->kind != OutcomeKind::kNotStarted) report.set("usage", usage_json(*facts.outcome));

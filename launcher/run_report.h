@@ -24,6 +24,7 @@ struct RunFacts {
   const RunOutcome* outcome = nullptr;
   const GuardReport* guard = nullptr;
   int landlock_abi = 0;
+  std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output
 };
 
 // The whole report; fields are described in docs/report.md.

@@ -34,6 +34,7 @@ struct Workspace {
   std::string path;
   std::uint32_t owner_uid;
   std::uint32_t owner_gid;
+  HostObject object;
 };
 
 Result<Workspace> find_workspace(const RunOptions& options, const Person& person) {
@@ -42,9 +43,12 @@ Result<Workspace> find_workspace(const RunOptions& options, const Person& person
   if (path == "/")
     return fail("the workspace cannot be the whole file system", "cd into a project, or name one with --workspace");
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return fail_errno(errno, "cannot use the workspace " + quote_bytes(path));
+  // The current directory itself, not what its name may mean by now.
+  const char* looked_at = options.workspace.empty() ? "." : path.c_str();
+  if (::stat(looked_at, &status) != 0) return fail_errno(errno, "cannot use the workspace " + quote_bytes(path));
   if (!S_ISDIR(status.st_mode)) return fail("the workspace " + quote_bytes(path) + " is not a directory");
-  return Workspace{std::move(path), status.st_uid, status.st_gid};
+  HostObject object{path, status.st_dev, status.st_ino};
+  return Workspace{std::move(path), status.st_uid, status.st_gid, std::move(object)};
 }
 
 Result<Profile> load(const RunOptions& options, const Person& person, const std::string& workspace) {
@@ -82,6 +86,7 @@ Status prefer_layers(Profile& profile, const std::vector<std::string>& names) {
     const std::optional<Layer> layer = layer_from_name(name);
     if (!layer) {
       std::vector<std::string_view> known;
+      known.reserve(kLayerCount);
       for (const LayerName& entry : kLayerNames) known.push_back(entry.name);
       return fail("--prefer: there is no layer " + quote_bytes(name) + did_you_mean(name, known));
     }
@@ -165,6 +170,7 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
   setup.identity = choose_identity(person.uid, person.gid, workspace.owner_uid, workspace.owner_gid);
   setup.tool_user_name = person.uid == 0 ? "writ" : person.name;
   setup.workspace = workspace.path;
+  setup.workspace_object = workspace.object;
   setup.person = std::move(person);
   WRIT_ASSIGN(setup.environment, make_environment(profile, options, setup));
   WRIT_ASSIGN(setup.filter, make_seccomp_program(profile, setup.person.cache_home));

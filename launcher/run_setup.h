@@ -9,6 +9,7 @@
 #include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
+#include "broker/sandbox/view.h"
 #include "launcher/person.h"
 #include "launcher/run_options.h"
 
@@ -19,6 +20,7 @@ struct RunSetup {
   Profile profile;
   ToolIdentity identity;
   std::string workspace;
+  HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
   BpfProgram filter;

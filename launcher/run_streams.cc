@@ -1,6 +1,7 @@
 #include "launcher/run_streams.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,28 +11,22 @@
 #include <fstream>
 #include <string>
 
+#include "broker/grant/stream_grant.h"
 #include "broker/kernel/pseudo_terminal.h"
+#include "launcher/message.h"
 
 namespace writ {
 namespace {
 
 constexpr std::chrono::seconds kDrainPatience{2};
-constexpr std::size_t kCopySize = std::size_t{64} << 10;
-
-void write_all(int fd, const char* bytes, std::size_t size) {
-  while (size > 0) {
-    const ssize_t written = ::write(fd, bytes, size);
-    if (written < 0 && errno == EAGAIN) {
-      pollfd ready{fd, POLLOUT, 0};
-      ::poll(&ready, 1, -1);
-    } else if (written < 0 && errno != EINTR) {
-      return;  // the reader is gone; the tool will notice by its own end
-    }
-    if (written <= 0) continue;
-    bytes += written;
-    size -= static_cast<std::size_t>(written);
-  }
+bool same_file(int one, int other) {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
 }
+
+constexpr std::size_t kCopySize = std::size_t{64} << 10;
 
 }  // namespace
 
@@ -66,18 +61,66 @@ Status RunStreams::use_terminal(const BrokerStart& broker, const ToolIdentity& i
   return {};
 }
 
+Status RunStreams::use_pipe_for(int number) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe for the tool's output");
+  UniqueFd destination(::fcntl(number, F_DUPFD_CLOEXEC, 3));
+  pipes_.push_back({UniqueFd(ends[0]), std::move(destination)});
+  owned_.emplace_back(ends[1]);
+  sources_[static_cast<std::size_t>(number)] = ends[1];
+  return {};
+}
+
 Status RunStreams::use_pipes() {
-  for (int i = 0; i < 3; ++i) {
-    if (!is_terminal_[static_cast<std::size_t>(i)]) continue;
-    if (i == 0) {
-      owned_.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    } else {
-      std::array<int, 2> ends{};
-      if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe for the tool's output");
-      pipes_.push_back({UniqueFd(ends[0]), i});
-      owned_.emplace_back(ends[1]);
+  for (int number = 0; number < 3; ++number) {
+    if (!is_terminal_[static_cast<std::size_t>(number)]) continue;
+    if (number > 0) {
+      WRIT_TRY(use_pipe_for(number));
+      continue;
     }
-    sources_[static_cast<std::size_t>(i)] = owned_.back().get();
+    owned_.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    sources_[0] = owned_.back().get();
+  }
+  return {};
+}
+
+// The tool reads its own copy; how far it came is passed on afterwards, so that `(writ run -- head -n 1; cat) < file`
+// does what it does without Writ. A file that somebody with more rights opened for us, and that is not ours, is passed
+// on as it is: this user cannot change it.
+Status RunStreams::grant_input_file(const BrokerStart& broker) {
+  if (!broker.mount_authority) return {};
+  auto copy = reopen_read_only(STDIN_FILENO);
+  if (!copy) {
+    struct stat status {};
+    const bool ours = ::fstat(STDIN_FILENO, &status) != 0 || status.st_uid == ::geteuid();
+    if (copy.error().system_errno == EACCES && !ours) return {};
+    return tl::unexpected<Error>(std::move(copy.error()));
+  }
+  input_file_.reset(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  input_copy_.reset(::fcntl(copy->get(), F_DUPFD_CLOEXEC, 3));
+  sources_[0] = copy->get();
+  owned_.push_back(std::move(*copy));
+  return {};
+}
+
+void RunStreams::pass_on_input_offset() const {
+  if (!input_copy_.valid()) return;
+  const off_t offset = ::lseek(input_copy_.get(), 0, SEEK_CUR);
+  if (offset >= 0) ::lseek(input_file_.get(), offset, SEEK_SET);
+}
+
+Status RunStreams::grant_others(const BrokerStart& broker) {
+  for (int number = 0; number < 3; ++number) {
+    if (is_terminal_[static_cast<std::size_t>(number)]) continue;
+    WRIT_ASSIGN(const StreamKind kind, classify_stream(number));
+    if (kind == StreamKind::kInputFile) WRIT_TRY(grant_input_file(broker));
+    if (kind != StreamKind::kAppendedLog) continue;
+    // `>> log 2>&1` is one stream: two pipes would mix up its order.
+    const bool same = number == 2 && sources_[1] != 1 && !is_terminal_[1] && same_file(1, 2);
+    if (same)
+      sources_[2] = sources_[1];
+    else
+      WRIT_TRY(use_pipe_for(number));
   }
   return {};
 }
@@ -87,6 +130,7 @@ Result<RunStreams> RunStreams::arrange(const Profile& profile, const BrokerStart
   RunStreams streams;
   for (int i = 0; i < 3; ++i) streams.is_terminal_[static_cast<std::size_t>(i)] = ::isatty(i) == 1;
   const bool any = std::any_of(streams.is_terminal_.begin(), streams.is_terminal_.end(), [](bool is) { return is; });
+  WRIT_TRY(streams.grant_others(broker));
   if (any && profile.terminal == TerminalMode::kAuto) WRIT_TRY(streams.use_terminal(broker, identity));
   if (any && profile.terminal == TerminalMode::kNone) WRIT_TRY(streams.use_pipes());
   if (!streams.devpts_.valid() && broker.mount_authority) {
@@ -137,8 +181,11 @@ void RunStreams::add_poll_entries(std::vector<pollfd>& entries) {
 void RunStreams::copy(OutputPipe& pipe) {
   std::array<char, kCopySize> bytes;
   const ssize_t got = ::read(pipe.read_end.get(), bytes.data(), bytes.size());
-  if (got > 0) write_all(pipe.destination, bytes.data(), static_cast<std::size_t>(got));
-  if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) pipe.read_end.reset();
+  // A reader that is gone is noticed by the tool at its own end, when the pipe breaks.
+  constexpr int kForEver = -1;
+  const std::string_view chunk(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (got > 0 && !write_patiently(pipe.destination.get(), chunk, kForEver)) pipe.read_end.reset();
+  if (pipe.read_end.valid() && (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))) pipe.read_end.reset();
 }
 
 void RunStreams::handle_events(std::span<const pollfd> entries) {
@@ -154,6 +201,7 @@ void RunStreams::drain() {
   // Every writer is dead, so each pipe ends.
   for (OutputPipe& pipe : pipes_)
     while (pipe.read_end.valid()) copy(pipe);
+  pass_on_input_offset();
 }
 
 }  // namespace writ

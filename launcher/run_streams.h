@@ -23,7 +23,7 @@ namespace writ {
 // Copies one pipe of the tool to one descriptor of ours.
 struct OutputPipe {
   UniqueFd read_end;
-  int destination;
+  UniqueFd destination;
 };
 
 // Opens /dev/null for every closed one of descriptors 0, 1 and 2. Call before anything else opens a descriptor: it
@@ -55,12 +55,18 @@ class RunStreams {
  private:
   Status use_terminal(const BrokerStart& broker, const ToolIdentity& identity);
   Status use_pipes();
+  Status use_pipe_for(int number);
+  Status grant_others(const BrokerStart& broker);
+  Status grant_input_file(const BrokerStart& broker);
+  void pass_on_input_offset() const;
   void copy(OutputPipe& pipe);
 
   std::array<int, 3> sources_{0, 1, 2};  // what the tool gets, by its number
   std::array<bool, 3> is_terminal_{};
   std::vector<UniqueFd> owned_;  // our copies of what the tool gets
   std::vector<OutputPipe> pipes_;
+  UniqueFd input_file_;  // standard input as the person gave it, where the tool got a copy
+  UniqueFd input_copy_;
   UniqueFd devpts_;
   std::unique_ptr<TerminalRelay> relay_;
 };

@@ -17,7 +17,8 @@ constexpr std::uint64_t kFileRights = abi::kLandlockExecute | abi::kLandlockRead
 std::uint64_t handled_rights(LandlockCoverage coverage, int abi_version) {
   const std::uint64_t all = landlock_all_rights(abi_version);
   // TRUNCATE is looked up on every open, also one for reading (security/landlock/fs.c, hook_file_open), so handling it
-  // would cost each open; a file outside the view cannot be named for truncation either.
+  // would cost each open. Outside the view a tool can only name what it got as a stream, through /proc/self/fd, and
+  // those are read-only mounts or write-only pipes where it matters (broker/grant/stream_grant.h).
   return coverage == LandlockCoverage::kEverything ? all : all & ~(kReadRights | abi::kLandlockTruncate);
 }
 

@@ -2,14 +2,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
-#include <string>
 
 #include "broker/kernel/raw_syscall.h"
 
@@ -81,41 +76,6 @@ Status enter_own_user_namespace() {
   const long mapped = write_identity_map(proc.get(), "self", map, SetgroupsRule::kDeny);
   if (mapped < 0) return fail_errno(static_cast<int>(-mapped), "cannot map the user into a user namespace");
   return {};
-}
-
-namespace {
-
-constexpr std::size_t kHolderStackSize = 4096;
-
-// Holds a user namespace alive until it is killed. It shares our memory, so it does nothing but wait.
-int hold_namespace(void* parent) {
-  raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  // The parent may have died before that line.
-  if (raw_syscall(SYS_getppid) != *static_cast<long*>(parent)) raw_syscall(SYS_exit_group, 0);
-  // Copies of the broker's sockets would hide its end from the other side.
-  raw_syscall(SYS_close_range, 0, ~0u, 0);
-  for (;;) raw_syscall(SYS_ppoll, nullptr, 0, nullptr, nullptr, 0);
-}
-
-}  // namespace
-
-Result<UniqueFd> make_mapped_user_namespace(const IdentityMap& map) {
-  alignas(16) std::array<char, kHolderStackSize> stack{};
-  // CLONE_VM: copying the page tables for a process that only waits would cost more than all the rest.
-  long parent = ::getpid();
-  const int child = ::clone(hold_namespace, stack.data() + stack.size(), CLONE_VM | CLONE_NEWUSER | SIGCHLD, &parent);
-  if (child < 0) return fail_errno(errno, "cannot make a user namespace for ownership translation");
-  const std::string process = std::to_string(child);
-  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  const long mapped = write_identity_map(proc.get(), process.c_str(), map, SetgroupsRule::kKeep);
-  UniqueFd user_namespace(::openat(proc.get(), (process + "/ns/user").c_str(), O_RDONLY | O_CLOEXEC));
-  const int open_errno = errno;
-  // It must be gone before its stack is.
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  if (mapped < 0) return fail_errno(static_cast<int>(-mapped), "cannot map identities for ownership translation");
-  if (!user_namespace.valid()) return fail_errno(open_errno, "cannot open the namespace for ownership translation");
-  return user_namespace;
 }
 
 }  // namespace writ

@@ -30,10 +30,6 @@ enum class SetgroupsRule : std::uint8_t { kDeny, kKeep };
 // The caller then holds every capability over namespaces it makes from there, and none outside.
 [[nodiscard]] Status enter_own_user_namespace();
 
-// Makes a user namespace with exactly `map` and returns a descriptor of it (for idmapped mounts). Needs CAP_SETUID and
-// CAP_SETGID in the current user namespace. Forks a short-lived child.
-[[nodiscard]] Result<UniqueFd> make_mapped_user_namespace(const IdentityMap& map);
-
 }  // namespace writ
 
 #endif  // WRIT_BROKER_KERNEL_USER_NAMESPACE_H_

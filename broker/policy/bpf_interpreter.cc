@@ -1,6 +1,8 @@
 #include "broker/policy/bpf_interpreter.h"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -29,6 +31,17 @@ Status validate_scratch(const sock_filter& step, std::size_t at) {
   if (step.k >= kScratchCells) return broken(at, "there is no such scratch cell");
   return {};
 }
+
+// Operations that have no operand to check.
+constexpr std::array<std::uint16_t, 24> kHarmless = {
+    BPF_LD | BPF_W | BPF_LEN,  BPF_LDX | BPF_W | BPF_LEN, BPF_LD | BPF_IMM,          BPF_LDX | BPF_IMM,
+    BPF_MISC | BPF_TAX,        BPF_MISC | BPF_TXA,        BPF_RET | BPF_K,           BPF_RET | BPF_A,
+    BPF_ALU | BPF_ADD | BPF_K, BPF_ALU | BPF_ADD | BPF_X, BPF_ALU | BPF_SUB | BPF_K, BPF_ALU | BPF_SUB | BPF_X,
+    BPF_ALU | BPF_MUL | BPF_K, BPF_ALU | BPF_MUL | BPF_X, BPF_ALU | BPF_DIV | BPF_X, BPF_ALU | BPF_AND | BPF_K,
+    BPF_ALU | BPF_AND | BPF_X, BPF_ALU | BPF_OR | BPF_K,  BPF_ALU | BPF_OR | BPF_X,  BPF_ALU | BPF_XOR | BPF_K,
+    BPF_ALU | BPF_XOR | BPF_X, BPF_ALU | BPF_LSH | BPF_X, BPF_ALU | BPF_RSH | BPF_X, BPF_ALU | BPF_NEG};
+
+bool is_harmless(std::uint16_t code) { return std::find(kHarmless.begin(), kHarmless.end(), code) != kHarmless.end(); }
 
 // The operations of seccomp_check_filter(), kernel/seccomp.c; everything else is unknown.
 Status validate_step(const BpfProgram& program, std::size_t at) {
@@ -59,33 +72,9 @@ Status validate_step(const BpfProgram& program, std::size_t at) {
     case BPF_JMP | BPF_JSET | BPF_X:
       if (!jumps_inside(step, at, program.size())) return broken(at, "jump past the end");
       return {};
-    case BPF_LD | BPF_W | BPF_LEN:
-    case BPF_LDX | BPF_W | BPF_LEN:
-    case BPF_LD | BPF_IMM:
-    case BPF_LDX | BPF_IMM:
-    case BPF_MISC | BPF_TAX:
-    case BPF_MISC | BPF_TXA:
-    case BPF_RET | BPF_K:
-    case BPF_RET | BPF_A:
-    case BPF_ALU | BPF_ADD | BPF_K:
-    case BPF_ALU | BPF_ADD | BPF_X:
-    case BPF_ALU | BPF_SUB | BPF_K:
-    case BPF_ALU | BPF_SUB | BPF_X:
-    case BPF_ALU | BPF_MUL | BPF_K:
-    case BPF_ALU | BPF_MUL | BPF_X:
-    case BPF_ALU | BPF_DIV | BPF_X:
-    case BPF_ALU | BPF_AND | BPF_K:
-    case BPF_ALU | BPF_AND | BPF_X:
-    case BPF_ALU | BPF_OR | BPF_K:
-    case BPF_ALU | BPF_OR | BPF_X:
-    case BPF_ALU | BPF_XOR | BPF_K:
-    case BPF_ALU | BPF_XOR | BPF_X:
-    case BPF_ALU | BPF_LSH | BPF_X:
-    case BPF_ALU | BPF_RSH | BPF_X:
-    case BPF_ALU | BPF_NEG:
-      return {};
     default:
-      return broken(at, "unknown operation");
+      if (!is_harmless(step.code)) return broken(at, "unknown operation");
+      return {};
   }
 }
 

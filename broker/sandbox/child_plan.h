@@ -47,6 +47,8 @@ struct ChildPlan {
   std::uint32_t layers;           // bit (1 << Layer): wanted
   std::uint32_t required_layers;  // bit set: failure of this layer stops the launch
   IdentityMap identity;           // of init's user namespace
+  std::uint32_t tool_uid;         // what the tool's second user namespace calls init's inside ids
+  std::uint32_t tool_gid;
   PlanRange host_name;
   PlanRange working_directory;
   std::int32_t view_index;  // the assembled view as a detached mount tree
@@ -58,7 +60,8 @@ struct ChildPlan {
   std::array<ProcessLimit, kPlanLimitCount> limits;
   std::int32_t landlock_index;  // ruleset
   PlanRange filter;             // sock_filter[length]
-  std::int32_t program_index;   // what is executed
+  std::int32_t program_index;   // what was decided to be executed
+  PlanRange program_path;       // where the tool finds it
   PlanRange arguments;          // std::uint64_t[length + 1]: offsets, replaced by pointers in init; 0-terminated
   PlanRange environment;        // the same
 };

@@ -16,7 +16,10 @@ enum class OwnershipTranslation : std::uint8_t {
 };
 
 struct ToolIdentity {
-  IdentityMap map;
+  IdentityMap map;  // the tool: what it sees as its ids, and what they are on the host
+  // Of init's user namespace. With translated ownership its id 0 is the tool, because what an idmapped mount shows as
+  // the tool's own is what is 0 on disk, and the namespace of the mount is init's; the tool's second one renames it.
+  IdentityMap init_map;
   OwnershipTranslation translation = OwnershipTranslation::kNone;
 };
 

@@ -179,7 +179,7 @@ void map_plan(int memory) {
     fail_step(SetupStep::kReceivePlan, EPROTO);
   const long mapped = raw_syscall(SYS_mmap, nullptr, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, memory, 0);
   require(SetupStep::kReceivePlan, mapped > -4096 && mapped < 0 ? mapped : 0);
-  init.plan_bytes = reinterpret_cast<char*>(mapped);
+  init.plan_bytes = reinterpret_cast<char*>(mapped);  // NOLINT(performance-no-int-to-ptr): mmap's answer, raw
   init.plan = reinterpret_cast<ChildPlan*>(init.plan_bytes);
 }
 

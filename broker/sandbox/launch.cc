@@ -112,7 +112,8 @@ Status LaunchPreparation::make_view() {
   if (request_.assembly == ViewAssembly::kAttached) WRIT_TRY(own_mount_namespace(broker_));
   auto make_options = [&] {
     UniqueFd devpts(request_.devpts.valid() ? ::fcntl(request_.devpts.get(), F_DUPFD_CLOEXEC, 3) : -1);
-    return ViewOptions{request_.home, request_.user_name, request_.identity, std::move(devpts), request_.assembly};
+    return ViewOptions{request_.home,      request_.user_name, request_.identity, request_.ownership_namespace,
+                       request_.workspace, std::move(devpts),  request_.assembly};
   };
   auto view = build_view(profile_, make_options());
   // Kernels before 6.15 attach nothing to a detached tree: EINVAL (move_mount(2)).
@@ -212,12 +213,15 @@ void LaunchPreparation::fill_content() {
     if (active(entry.layer)) content.layers |= layer_bit(entry.layer);
     if (profile_.requirement(entry.layer) == Requirement::kRequire) content.required_layers |= layer_bit(entry.layer);
   }
-  content.identity = request_.identity.map;
+  content.identity = request_.identity.init_map;
+  content.tool_uid = request_.identity.map.inside_uid;
+  content.tool_gid = request_.identity.map.inside_gid;
   content.host_name = profile_.process.hostname;
   content.working_directory = request_.working_directory;
   content.view_root = active(Layer::kView) ? prepared_.view.root.get() : -1;
   content.landlock_ruleset = prepared_.landlock_ruleset.valid() ? prepared_.landlock_ruleset.get() : -1;
   content.program = prepared_.program.executable.get();
+  content.program_path = prepared_.program.executable_path;
   content.terminal_number = request_.terminal_number;
   content.descriptors = std::move(request_.descriptors);
   content.limits = process_limits(profile_.limits);
@@ -261,12 +265,7 @@ tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& brok
   return LaunchPreparation(broker, std::move(request)).run();
 }
 
-tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, const BrokerStart& broker,
-                                                   PreparedLaunch& prepared) {
-  const bool maps_by_broker = broker.uid == 0 && (prepared.content.layers & layer_bit(Layer::kUserNamespace)) != 0;
-  if (maps_by_broker)
-    if (Status mapped = sandbox.map_identity(prepared.content.identity); !mapped)
-      return launch_failure(std::move(mapped.error()));
+tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, PreparedLaunch& prepared) {
   auto plan = write_plan(prepared.content);
   if (!plan) return launch_failure(std::move(plan.error()));
   if (Status sent = sandbox.send_plan(plan->memory.get(), plan->descriptors); !sent)

@@ -38,6 +38,8 @@ struct LaunchRequest {
   std::vector<std::string> environment;        // "NAME=value"
   std::vector<GrantedDescriptor> descriptors;  // 0, 1, 2 and what else was granted
   int terminal_number = -1;
+  HostObject workspace;          // the working directory as it was decided on
+  int ownership_namespace = -1;  // borrowed: SandboxProcess::user_namespace() where ownership is translated
   UniqueFd devpts;
   BpfProgram filter;
   int landlock_abi = 0;
@@ -66,10 +68,9 @@ struct PreparedLaunch {
 [[nodiscard]] tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& broker,
                                                                        LaunchRequest request);
 
-// Sends the plan to `sandbox` and waits until the program is executed. On success the result is the tool's pidfd, and
-// `prepared.layers` also holds what init found out.
-[[nodiscard]] tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, const BrokerStart& broker,
-                                                                 PreparedLaunch& prepared);
+// Sends the plan to `sandbox`, whose identity must be mapped by now (SandboxProcess::map_identity), and waits until the
+// program is executed. On success the result is the tool's pidfd, and `prepared.layers` also holds what init found out.
+[[nodiscard]] tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, PreparedLaunch& prepared);
 
 }  // namespace writ
 

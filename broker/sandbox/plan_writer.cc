@@ -102,8 +102,11 @@ Result<WrittenPlan> write_plan(const PlanContent& content) {
   plan.layers = content.layers;
   plan.required_layers = content.required_layers;
   plan.identity = content.identity;
+  plan.tool_uid = content.tool_uid;
+  plan.tool_gid = content.tool_gid;
   plan.host_name = buffer.append_text(content.host_name);
   plan.working_directory = buffer.append_text(content.working_directory);
+  plan.program_path = buffer.append_text(content.program_path);
   plan.view_index = add_descriptor(written, content.view_root);
   plan.landlock_index = add_descriptor(written, content.landlock_ruleset);
   plan.program_index = add_descriptor(written, content.program);

@@ -21,12 +21,15 @@ struct GrantedDescriptor {
 struct PlanContent {
   std::uint32_t layers = 0;
   std::uint32_t required_layers = 0;
-  IdentityMap identity;
+  IdentityMap identity;  // of init's user namespace
+  std::uint32_t tool_uid = 0;
+  std::uint32_t tool_gid = 0;
   std::string host_name;
   std::string working_directory;
   int view_root = -1;
   int landlock_ruleset = -1;
   int program = -1;
+  std::string program_path;
   int terminal_number = -1;  // descriptor of the tool that becomes its controlling terminal, or -1
   std::vector<GrantedDescriptor> descriptors;
   std::vector<ProcessLimit> limits;

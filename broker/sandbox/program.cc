@@ -134,7 +134,7 @@ Header read_header(const ProgramRequest& request, const Candidate& candidate) {
 tl::expected<Program, ProgramError> resolve_program(const ProgramRequest& request) {
   auto found = find(request, request.argv.front());
   if (!found) return Problem(std::move(found.error()));
-  Program program{{}, found->path, request.argv};
+  Program program{{}, {}, found->path, request.argv};
   // A script learns its own name as it was written: by the person, or in the line that names it as an interpreter.
   const std::string& typed = request.argv.front();
   std::string name = typed.find('/') != std::string::npos ? typed : found->path;
@@ -142,6 +142,7 @@ tl::expected<Program, ProgramError> resolve_program(const ProgramRequest& reques
     const Header header = read_header(request, *found);
     if (header.format == Format::kBinary) {
       program.executable = std::move(found->file);
+      program.executable_path = found->path;
       return program;
     }
     const bool script = header.format == Format::kScript;

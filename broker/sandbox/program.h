@@ -13,7 +13,8 @@ namespace writ {
 
 struct Program {
   UniqueFd executable;                 // what execveat(2) executes: the program, or the interpreter of a script
-  std::string path;                    // of the program in the view
+  std::string executable_path;         // its path in the view
+  std::string path;                    // of the program in the view, for a script its own
   std::vector<std::string> arguments;  // complete argument vector, for a script with the interpreter's part in front
 };
 

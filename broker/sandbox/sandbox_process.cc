@@ -89,6 +89,13 @@ Status SandboxProcess::map_identity(const IdentityMap& map) {
   return {};
 }
 
+Result<UniqueFd> SandboxProcess::user_namespace() const {
+  const std::string path = "/proc/" + std::to_string(pid_) + "/ns/user";
+  UniqueFd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!opened.valid()) return fail_errno(errno, "cannot open the sandbox's user namespace");
+  return opened;
+}
+
 Status SandboxProcess::send_plan(int plan, const std::vector<int>& descriptors) {
   std::vector<int> all{plan};
   all.insert(all.end(), descriptors.begin(), descriptors.end());

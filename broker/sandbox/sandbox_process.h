@@ -46,6 +46,9 @@ class SandboxProcess {
   // As root: maps the sandbox's identity, before the plan is sent (user_namespaces(7)).
   [[nodiscard]] Status map_identity(const IdentityMap& map);
 
+  // Opens init's user namespace, for mounts whose ownership is translated through it.
+  [[nodiscard]] Result<UniqueFd> user_namespace() const;
+
   // Sends the sealed plan and its descriptors (borrowed; init gets copies). `descriptors` are what the plan's indices
   // count, where index 0 is the plan itself.
   [[nodiscard]] Status send_plan(int plan, const std::vector<int>& descriptors);

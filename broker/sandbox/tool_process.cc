@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -26,12 +27,15 @@ int received(const ToolStart& start, std::int32_t index) { return index < 0 ? -1
 
 bool wants(const ChildPlan& plan, Layer layer) { return (plan.layers & layer_bit(layer)) != 0; }
 
-// Inside the second user namespace the tool keeps the numbers it has in init's one.
 long lock_view(const ToolStart& start) {
   if (!start.locked_view) return 0;
   const IdentityMap& outer = start.plan->identity;
-  const IdentityMap inner{outer.inside_uid, outer.inside_uid, outer.inside_gid, outer.inside_gid};
-  return write_identity_map(start.proc, "self", inner, SetgroupsRule::kDeny);
+  const IdentityMap inner{start.plan->tool_uid, outer.inside_uid, start.plan->tool_gid, outer.inside_gid};
+  const long mapped = write_identity_map(start.proc, "self", inner, SetgroupsRule::kDeny);
+  // Nothing needs our own /proc files any more. The memory is still init's, so this closes init to the tool before the
+  // tool exists; the program gets memory of its own with execve(2).
+  if (mapped >= 0) raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  return mapped;
 }
 
 // With a terminal: a foreground process group of its own in init's session. Every signal is still blocked, SIGTTOU too,
@@ -80,6 +84,21 @@ long drop_capabilities(const ToolStart& start) {
 
 long set_no_new_privileges(const ToolStart&) { return raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
+// Opens the program in the tool's own, locked mount namespace, and only if it is what the broker decided on. The
+// broker's descriptor belongs to a mount that goes away: through it, /proc/self/exe would lead out of the view (and
+// Landlock, where it handles reading, would refuse it).
+long open_program(const ToolStart& start, int decided) {
+  const long opened = raw_syscall(SYS_openat, AT_FDCWD, text(start, start.plan->program_path), O_PATH | O_CLOEXEC, 0);
+  if (opened < 0) return opened;
+  struct stat ours {};
+  struct stat theirs {};
+  const bool looked = raw_syscall(SYS_newfstatat, opened, "", &ours, AT_EMPTY_PATH) == 0 &&
+                      raw_syscall(SYS_newfstatat, decided, "", &theirs, AT_EMPTY_PATH) == 0;
+  if (looked && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino) return opened;
+  raw_syscall(SYS_close, opened);
+  return -ESTALE;
+}
+
 struct HelperDescriptors {
   int program = -1;
   int ruleset = -1;
@@ -97,7 +116,9 @@ long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
   std::array<int, kPlanGrantLimit> lifted{};
   for (std::uint32_t i = 0; i < plan.descriptor_count; ++i)
     if (const long r = lift(received(start, plan.descriptors[i].index), lifted[i]); r < 0) return r;
-  if (const long r = lift(received(start, plan.program_index), helpers.program); r < 0) return r;
+  const long program = open_program(start, received(start, plan.program_index));
+  if (program < 0) return program;
+  if (const long r = lift(static_cast<int>(program), helpers.program); r < 0) return r;
   if (plan.landlock_index >= 0)
     if (const long r = lift(received(start, plan.landlock_index), helpers.ruleset); r < 0) return r;
 

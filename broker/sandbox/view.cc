@@ -16,7 +16,6 @@
 #include "broker/grant/protected_names.h"
 #include "broker/grant/tree_grant.h"
 #include "broker/kernel/kernel_abi.h"
-#include "broker/kernel/mount_namespace.h"
 #include "broker/kernel/mount_tree.h"
 #include "broker/kernel/raw_syscall.h"
 #include "broker/sandbox/view_mounts.h"
@@ -126,6 +125,15 @@ class SecretPlaces {
   std::vector<Place> places_;
 };
 
+// Names cost memory of the host too: one inode for each page of the size, within bounds.
+MountOptions scratch_options(const char* mode, std::uint64_t size) {
+  constexpr std::uint64_t kPage = 4096;
+  constexpr std::uint64_t kFewest = 256;
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 20;
+  const std::uint64_t inodes = std::clamp(size / kPage, kFewest, kMost);
+  return {{"mode", mode}, {"size", std::to_string(size)}, {"nr_inodes", std::to_string(inodes)}};
+}
+
 // The kernel's own trees are interfaces to the host, not files: its processes, devices and settings.
 Status refuse_kernel_trees(const PathGrant& grant, const std::string& real_path) {
   const bool settings = lies_in(real_path, "/sys") && grant.access == PathAccess::kWrite;
@@ -146,6 +154,7 @@ class ViewBuilder {
   Status start_assembly();
   Status open_grants();
   Status note_link(OpenedGrant& opened);
+  Status recognise_workspace(const std::string& path, int object) const;
   Status collect_placements();
   Status hide_in_grants(const std::string& hidden);
   bool out_of_reach(const std::string& path, const struct stat& status) const;
@@ -171,7 +180,6 @@ class ViewBuilder {
   std::vector<OpenedGrant> grants_;
   std::vector<Placement> placements_;
   std::vector<UniqueFd> read_only_at_end_;
-  UniqueFd ownership_;
   std::optional<ViewMounts> mounts_;
 };
 
@@ -179,11 +187,6 @@ Status ViewBuilder::start_assembly() {
   WRIT_ASSIGN(ViewMounts mounts, ViewMounts::create());
   mounts_.emplace(std::move(mounts));
   if (options_.assembly == ViewAssembly::kAttached) WRIT_TRY(mounts_->attach_root_for_assembly());
-  if (options_.identity.translation == OwnershipTranslation::kRootToTool) {
-    const IdentityMap& map = options_.identity.map;
-    // An idmapped mount shows what is 0 on disk as the tool's uid (mount_setattr(2), MOUNT_ATTR_IDMAP).
-    WRIT_ASSIGN(ownership_, make_mapped_user_namespace({0, map.outside_uid, 0, map.outside_gid}));
-  }
   return {};
 }
 
@@ -198,6 +201,16 @@ Status ViewBuilder::note_link(OpenedGrant& opened) {
   return {};
 }
 
+// The workspace was decided on as a directory, not as a name: another run in it may have put a link in its place since.
+Status ViewBuilder::recognise_workspace(const std::string& path, int object) const {
+  if (path != options_.workspace.path) return {};
+  struct stat status {};
+  if (::fstat(object, &status) != 0) return fail_errno(errno, "cannot inspect the workspace " + quote_bytes(path));
+  if (status.st_dev == options_.workspace.device && status.st_ino == options_.workspace.inode) return {};
+  return fail("the workspace " + quote_bytes(path) + " was replaced while the launch was prepared",
+              "something else changes the directory above it; run again");
+}
+
 Status ViewBuilder::open_grants() {
   for (const PathGrant& grant : profile_.filesystem.grants) {
     auto tree = open_host_tree(grant.path);
@@ -208,6 +221,7 @@ Status ViewBuilder::open_grants() {
       return tl::unexpected<Error>(std::move(tree.error()));
     }
     OpenedGrant opened{&grant, std::move(*tree), {}, {}};
+    WRIT_TRY(recognise_workspace(grant.path, opened.tree.object.get()));
     // What is held is what counts; its canonical path only serves to find secrets in it.
     const bool followed = opened.tree.links == LinksFollowed::kSome;
     opened.real_path = followed ? path_of_descriptor(opened.tree.object.get()) : grant.path;
@@ -300,9 +314,8 @@ Status ViewBuilder::place_scratch(const std::string& path, const std::string& na
 Status ViewBuilder::place_areas() {
   for (const char* directory : {"/proc", "/run", "/var", "/dev/pts"})
     WRIT_TRY(mounts_->make_place(directory, TreeKind::kDirectory));
-  WRIT_ASSIGN(const UniqueFd scratch,
-              make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", std::to_string(profile_.limits.tmp_size)}},
-                                  abi::kMountNoSuid | abi::kMountNoDevices));
+  WRIT_ASSIGN(const UniqueFd scratch, make_detached_mount("tmpfs", scratch_options("0755", profile_.limits.tmp_size),
+                                                          abi::kMountNoSuid | abi::kMountNoDevices));
   WRIT_TRY(place_scratch("/tmp", "tmp", 01777, scratch.get()));
   // One /tmp for both, unless something is to be mounted beneath /var/tmp: a mount point cannot lie behind a link.
   if (granted_below("/var/tmp") || lies_in(options_.home, "/var/tmp"))
@@ -315,9 +328,8 @@ Status ViewBuilder::place_areas() {
 }
 
 Status ViewBuilder::place_shared_memory() {
-  WRIT_ASSIGN(UniqueFd memory,
-              make_detached_mount("tmpfs", {{"mode", "1777"}, {"size", std::to_string(profile_.limits.shm_size)}},
-                                  abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
+  WRIT_ASSIGN(UniqueFd memory, make_detached_mount("tmpfs", scratch_options("1777", profile_.limits.shm_size),
+                                                   abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
   UniqueFd area(::fcntl(memory.get(), F_DUPFD_CLOEXEC, 3));
   if (!area.valid()) return fail_errno(errno, "cannot make the private /dev/shm");
   WRIT_TRY(mounts_->make_place("/dev/shm", TreeKind::kDirectory));
@@ -351,8 +363,8 @@ Status ViewBuilder::place_devices() {
 }
 
 int ViewBuilder::ownership_namespace(const OpenedGrant& opened) const {
-  const bool translate = ownership_.valid() && opened.tree.owner == 0 && !is_system_path(opened.real_path);
-  return translate ? ownership_.get() : -1;
+  const bool translate = opened.tree.owner == 0 && !is_system_path(opened.real_path);
+  return translate ? options_.ownership_namespace : -1;
 }
 
 Status ViewBuilder::protect_mounts(const OpenedGrant& opened, const std::vector<ProtectedMount>& mounts,
@@ -361,7 +373,14 @@ Status ViewBuilder::protect_mounts(const OpenedGrant& opened, const std::vector<
     WRIT_ASSIGN(UniqueFd mount, make_tree_grant(entry.object.get(), {access, profile_.filesystem.writable_execution,
                                                                      ownership_namespace(opened)}));
     const std::string path = opened.grant->path + "/" + entry.name;
-    WRIT_TRY(mounts_->attach(path, std::move(mount)));
+    Status attached = mounts_->attach(path, std::move(mount));
+    if (!attached && attached.error().system_errno == ENOENT) {
+      // Another run in the same workspace took it away in between; the guard sees the name as absent, or reports it.
+      view_.warnings.push_back(quote_bytes(path) +
+                               " vanished while the launch was prepared; it is watched, not mounted");
+      continue;
+    }
+    WRIT_TRY(std::move(attached));
     note(path, access == PathAccess::kRead ? "protected" : "pinned");
   }
   return {};

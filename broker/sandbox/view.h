@@ -5,6 +5,8 @@
 #ifndef WRIT_BROKER_SANDBOX_VIEW_H_
 #define WRIT_BROKER_SANDBOX_VIEW_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,11 +26,20 @@ enum class ViewAssembly : std::uint8_t {
   kAttached,
 };
 
+// One object of the host's file systems, to recognise it when it is opened again by name.
+struct HostObject {
+  std::string path;  // empty: nothing to recognise
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
 struct ViewOptions {
   std::string home;       // the tool's HOME
   std::string user_name;  // for the synthetic /etc/passwd
   ToolIdentity identity;
-  UniqueFd devpts;  // a devpts of the sandbox's own, or invalid: then the view gets an empty /dev/pts
+  int ownership_namespace = -1;  // borrowed: init's user namespace, for translated ownership; or -1
+  HostObject workspace;          // what the working directory was when it was decided on
+  UniqueFd devpts;               // a devpts of the sandbox's own, or invalid: then the view gets an empty /dev/pts
   ViewAssembly assembly = ViewAssembly::kAutomatic;
 };
 

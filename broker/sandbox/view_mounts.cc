@@ -113,10 +113,11 @@ Status ViewMounts::attach(const std::string& path, UniqueFd mount) {
   how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
   // The place may lie in a tree that a tool wrote: a link there must not lead the mount elsewhere.
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-  const UniqueFd target(static_cast<int>(raw_syscall(SYS_openat2, root_.get(), path.c_str() + 1, &how, sizeof how)));
+  const long opened = raw_syscall(SYS_openat2, root_.get(), path.c_str() + 1, &how, sizeof how);
+  const UniqueFd target(static_cast<int>(opened));
   if (!target.valid())
-    return fail("cannot place " + quote_bytes(path) + " in the view",
-                "a symbolic link or a missing directory stands in the way; grant the real path");
+    return fail_errno(static_cast<int>(-opened), "cannot place " + quote_bytes(path) + " in the view",
+                      "a symbolic link or a missing directory stands in the way; grant the real path");
   return attach_mount(mount.get(), target.get());
 }
 

@@ -81,9 +81,16 @@ class SpawnerLaunches {
     const auto start = Clock::now();
     auto sandbox = spawner_.take();
     if (!sandbox) fail_bench(sandbox.error().describe());
-    auto prepared = writ::prepare_launch(broker_, request());
+    writ::UniqueFd ownership;
+    if (broker_.uid == 0) {
+      if (!sandbox->map_identity(identity_.init_map)) fail_bench("cannot map the identity");
+      auto opened = sandbox->user_namespace();
+      if (!opened) fail_bench(opened.error().describe());
+      ownership = std::move(*opened);
+    }
+    auto prepared = writ::prepare_launch(broker_, request(ownership.valid() ? ownership.get() : -1));
     if (!prepared) fail_bench(prepared.error().error.describe());
-    auto tool = writ::start_prepared(*sandbox, broker_, *prepared);
+    auto tool = writ::start_prepared(*sandbox, *prepared);
     if (!tool) fail_bench(tool.error().error.describe());
     const auto message = sandbox->receive();
     if (!message || message->report.event != writ::InitEvent::kExited || message->report.status != 0)
@@ -93,7 +100,7 @@ class SpawnerLaunches {
   }
 
  private:
-  writ::LaunchRequest request() {
+  writ::LaunchRequest request(int ownership_namespace) {
     writ::LaunchRequest request;
     request.profile = &profile_;
     request.identity = identity_;
@@ -105,6 +112,7 @@ class SpawnerLaunches {
     request.descriptors = {{0, 0}, {1, 1}, {2, 2}};
     request.filter = filter_;
     request.landlock_abi = landlock_abi_;
+    request.ownership_namespace = ownership_namespace;
     return request;
   }
 

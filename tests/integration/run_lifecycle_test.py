@@ -26,7 +26,9 @@ sh -c 'trap "" TERM INT HUP; while :; do sleep 0.1; done' "$0" &
 
 
 def start_daemons(case, ending, *options, **popen):
-    return case.start(*options, program=["sh", "-c", DAEMONS + "touch started\n" + ending, case.mark], **popen)
+    # Traps are set before the file says that the tool is ready for signals.
+    trap, _, rest = ending.partition(";") if ending.startswith("trap") else ("", "", ending)
+    return case.start(*options, program=["sh", "-c", f"{DAEMONS}{trap}\ntouch started\n{rest}", case.mark], **popen)
 
 
 def wait_for(case, name="started"):

@@ -21,6 +21,7 @@ SCHEMA = {"schema": str, "schema_version": int, "writ_version": str, "command": 
                      "processes": int, "open_files": int, "tmp_size_bytes": int, "shm_size_bytes": int},
           "program": str, "layers": [{"layer": str, "state": str, "reason?": str}], "landlock_abi": int,
           "seccomp_instructions": int, "grants": [{"path": str, "kind": str}], "warnings": [str],
+          "persistence_not_listed": int, "persistence_events_lost": int, "terminal_sequences_dropped": int,
           "persistence": [{"path": str, "what": str, "action": str, "times": int, "kept_at?": str}],
           "outcome": {"kind": str, "exit_status": int, "signal?": int, "reason": str},
           "usage": {"wall_seconds": NUMBER, "user_seconds": NUMBER, "system_seconds": NUMBER, "peak_memory_kib": int}}

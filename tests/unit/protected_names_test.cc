@@ -138,7 +138,7 @@ TEST_CASE("the held object is the inspected one, whatever the name becomes", "[p
   CHECK(held.st_ino == moved.st_ino);
 }
 
-TEST_CASE("names are normalized; what is no name beneath the root is an error", "[protected_names]") {
+TEST_CASE("names are normalized and what is no name beneath the root is an error", "[protected_names]") {
   Tree tree;
   tree.file("a/b");
   CHECK(tree.inspect({"a//b/"}).names[0].name == "a/b");

@@ -169,7 +169,7 @@ TEST_CASE("bytes that mislead are refused", "[yaml]") {
   CHECK(parsed("# käse ✓ 日本\na: ü\n").root.find("a")->text == "ü");
 }
 
-TEST_CASE("yaml-cpp takes byte 0x04 for the end of the file; the rest must not vanish", "[yaml]") {
+TEST_CASE("yaml-cpp takes byte 0x04 for the end of the file but the rest must not vanish", "[yaml]") {
   CHECK(says(error_of("a: 1\n\x04\nb: 2\n"), "p.yaml:2:1: the control character \\x04"));
 }
 

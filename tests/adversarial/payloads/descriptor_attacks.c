@@ -31,8 +31,10 @@ static int reopen(int argc, char** argv) {
   char path[64];
   snprintf(path, sizeof path, "%s/%s", argv[0], argv[1]);
   const char* how = argv[2];
-  if (strcmp(how, "read") == 0) return judge_content(open(path, O_RDONLY), argc > 3 ? argv[3] : "");
-  const int flags = strcmp(how, "read-write") == 0 ? O_RDWR : strcmp(how, "truncate") == 0 ? O_WRONLY | O_TRUNC : O_WRONLY;
+  if (strcmp(how, "read") == 0) return judge_content(open(path, O_RDONLY | O_NONBLOCK), argc > 3 ? argv[3] : "");
+  const int flags = strcmp(how, "read-write") == 0 ? O_RDWR
+                    : strcmp(how, "truncate") == 0 ? O_WRONLY | O_TRUNC
+                                                   : O_WRONLY;
   return judge(open(path, flags), "opened again with more rights");
 }
 
@@ -92,8 +94,11 @@ static int control(int argc, char** argv) {
     const char* name;
     int command;
     long value;
-  } commands[] = {{"own", F_SETOWN, getpid()},      {"own-ex", F_SETOWN_EX, (long)&owner}, {"signal", F_SETSIG, SIGKILL},
-                  {"lease", F_SETLEASE, F_RDLCK}, {"notify", F_NOTIFY, DN_MODIFY}};
+  } commands[] = {{"own", F_SETOWN, getpid()},
+                  {"own-ex", F_SETOWN_EX, (long)&owner},
+                  {"signal", F_SETSIG, SIGKILL},
+                  {"lease", F_SETLEASE, F_RDLCK},
+                  {"notify", F_NOTIFY, DN_MODIFY}};
   signal(SIGIO, SIG_IGN);
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; ++i)
     if (strcmp(commands[i].name, what) == 0)

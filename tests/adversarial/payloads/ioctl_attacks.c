@@ -55,10 +55,11 @@ struct request {
 };
 
 static const struct request kRequests[] = {
-    {"TIOCSTI", TIOCSTI, kTerminal},     {"TIOCLINUX", TIOCLINUX, kTerminal}, {"TIOCSETD", TIOCSETD, kTerminal},
-    {"TIOCCONS", TIOCCONS, kTerminal},   {"TIOCEXCL", TIOCEXCL, kTerminal},   {"FIOASYNC", FIOASYNC, kStream},
-    {"FIOSETOWN", FIOSETOWN, kSocket},   {"SIOCSPGRP", SIOCSPGRP, kSocket},   {"FS_IOC_SETFLAGS", kSetFlags, kFile},
-    {"TUNSETIFF", kTunSetInterface, kTunDevice}};
+    {"TIOCSTI", TIOCSTI, kTerminal},       {"TIOCLINUX", TIOCLINUX, kTerminal},
+    {"TIOCSETD", TIOCSETD, kTerminal},     {"TIOCCONS", TIOCCONS, kTerminal},
+    {"TIOCEXCL", TIOCEXCL, kTerminal},     {"FIOASYNC", FIOASYNC, kStream},
+    {"FIOSETOWN", FIOSETOWN, kSocket},     {"SIOCSPGRP", SIOCSPGRP, kSocket},
+    {"FS_IOC_SETFLAGS", kSetFlags, kFile}, {"TUNSETIFF", kTunSetInterface, kTunDevice}};
 
 static void* argument_for(const struct request* request, int* number, char* text) {
   if (request->command == TIOCSTI) return strcpy(text, "#");

@@ -96,12 +96,9 @@ static int set_option(int argc, char** argv) {
     const char* name;
     int option;
     unsigned long value;
-  } options[] = {{"dumpable", PR_SET_DUMPABLE, 1},
-                 {"ptracer", PR_SET_PTRACER, (unsigned long)-1},
-                 {"mm", PR_SET_MM, PR_SET_MM_START_BRK},
-                 {"securebits", PR_SET_SECUREBITS, 0},
-                 {"bounding-drop", PR_CAPBSET_DROP, 0},
-                 {"tsc", PR_SET_TSC, PR_TSC_ENABLE}};
+  } options[] = {{"dumpable", PR_SET_DUMPABLE, 1},       {"ptracer", PR_SET_PTRACER, (unsigned long)-1},
+                 {"mm", PR_SET_MM, PR_SET_MM_START_BRK}, {"securebits", PR_SET_SECUREBITS, 0},
+                 {"bounding-drop", PR_CAPBSET_DROP, 0},  {"tsc", PR_SET_TSC, PR_TSC_ENABLE}};
   if (strcmp(argv[0], "seccomp") == 0) return enter_strict_mode();
   for (size_t i = 0; i < sizeof options / sizeof options[0]; ++i)
     if (strcmp(options[i].name, argv[0]) == 0)

@@ -39,8 +39,7 @@ static long make_with_mode(const char* call, const char* path, unsigned mode) {
   if (strcmp(call, "mknodat") == 0) return syscall(SYS_mknodat, AT_FDCWD, path, S_IFREG | mode, 0);
 #ifdef SYS_open
   if (strcmp(call, "open") == 0) return syscall(SYS_open, path, O_CREAT | O_WRONLY, mode);
-  if (strcmp(call, "open-high") == 0)
-    return syscall(SYS_open, path, O_CREAT | O_WRONLY, 0x5555555500000000ul | mode);
+  if (strcmp(call, "open-high") == 0) return syscall(SYS_open, path, O_CREAT | O_WRONLY, 0x5555555500000000ul | mode);
   if (strcmp(call, "creat") == 0) return syscall(SYS_creat, path, mode);
   if (strcmp(call, "mkdir") == 0) return syscall(SYS_mkdir, path, mode);
   if (strcmp(call, "mknod") == 0) return syscall(SYS_mknod, path, S_IFREG | mode, 0);

@@ -28,8 +28,8 @@ static const struct {
   const char* name;
   unsigned long flag;
   const char* file;
-} kNamespaces[] = {{"user", CLONE_NEWUSER, "user"}, {"mnt", CLONE_NEWNS, "mnt"},   {"net", CLONE_NEWNET, "net"},
-                   {"pid", CLONE_NEWPID, "pid"},    {"ipc", CLONE_NEWIPC, "ipc"},  {"uts", CLONE_NEWUTS, "uts"},
+} kNamespaces[] = {{"user", CLONE_NEWUSER, "user"},       {"mnt", CLONE_NEWNS, "mnt"},  {"net", CLONE_NEWNET, "net"},
+                   {"pid", CLONE_NEWPID, "pid"},          {"ipc", CLONE_NEWIPC, "ipc"}, {"uts", CLONE_NEWUTS, "uts"},
                    {"cgroup", CLONE_NEWCGROUP, "cgroup"}, {"time", kTime, "time"}};
 
 static long enter(const char* how, unsigned long flag, const char* file) {
@@ -73,8 +73,7 @@ static int change_mounts(int argc, char** argv) {
   if (strcmp(how, "umount") == 0) return judge(syscall(SYS_umount2, at, kDetach), how);
   if (strcmp(how, "overmount") == 0) return judge(syscall(SYS_mount, "none", at, "tmpfs", 0, NULL), how);
   if (strcmp(how, "bind") == 0) return judge(syscall(SYS_mount, "/usr", at, NULL, kMsBind, NULL), how);
-  if (strcmp(how, "remount") == 0)
-    return judge(syscall(SYS_mount, NULL, at, NULL, kMsRemount | kMsBind, NULL), how);
+  if (strcmp(how, "remount") == 0) return judge(syscall(SYS_mount, NULL, at, NULL, kMsRemount | kMsBind, NULL), how);
   if (strcmp(how, "writable") == 0) return judge(set_attributes(at, 0, MOUNT_ATTR_RDONLY), how);
   if (strcmp(how, "chroot") == 0) return judge(chroot(at), how);
   if (strcmp(how, "pivot") == 0) return judge(syscall(SYS_pivot_root, at, at), how);
@@ -111,7 +110,8 @@ static int any_capability(int argc, char** argv) {
   for (int i = 0; i < 2; ++i)
     if ((data[i].permitted | data[i].effective | data[i].inheritable) != 0) return escaped("holds capabilities");
   for (int capability = 0; capability < 41; ++capability)
-    if (prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1) return escaped("capability %d is in the bounding set", capability);
+    if (prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1)
+      return escaped("capability %d is in the bounding set", capability);
   return stopped(EPERM);
 }
 

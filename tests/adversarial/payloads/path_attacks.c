@@ -160,10 +160,20 @@ static int long_path(int argc, char** argv) {
   return judge_content(open(path, O_RDONLY), argv[1]);
 }
 
-const struct attack path_attacks[] = {
-    {"read", read_marker, 2},          {"list", list_entry, 2},          {"write", write_file, 2},
-    {"open-write", open_for_writing, 1}, {"create", create_file, 1},     {"mkdir", make_directory, 1},
-    {"unlink", remove_file, 1},        {"rename", rename_file, 2},       {"exchange", exchange_files, 2},
-    {"link", link_file, 2},            {"truncate", truncate_file, 1},   {"through", through_call, 3},
-    {"own-memory", write_own_memory, 0}, {"climb-path", climb_from_path, 3}, {"link-path", link_from_path, 2},
-    {"long-path", long_path, 2},       {NULL, NULL, 0}};
+const struct attack path_attacks[] = {{"read", read_marker, 2},
+                                      {"list", list_entry, 2},
+                                      {"write", write_file, 2},
+                                      {"open-write", open_for_writing, 1},
+                                      {"create", create_file, 1},
+                                      {"mkdir", make_directory, 1},
+                                      {"unlink", remove_file, 1},
+                                      {"rename", rename_file, 2},
+                                      {"exchange", exchange_files, 2},
+                                      {"link", link_file, 2},
+                                      {"truncate", truncate_file, 1},
+                                      {"through", through_call, 3},
+                                      {"own-memory", write_own_memory, 0},
+                                      {"climb-path", climb_from_path, 3},
+                                      {"link-path", link_from_path, 2},
+                                      {"long-path", long_path, 2},
+                                      {NULL, NULL, 0}};

@@ -78,9 +78,6 @@ static int from_mapping(int argc, char** argv) {
   return judge(code == MAP_FAILED ? -1 : 0, "mapped a writable file as code");
 }
 
-const struct attack program_attacks[] = {{"running", report_running, 1},
-                                         {"exec-memory", from_memory, 0},
-                                         {"exec-unnamed", from_unnamed_file, 1},
-                                         {"exec-copy", from_copy, 1},
-                                         {"map-code", from_mapping, 1},
-                                         {NULL, NULL, 0}};
+const struct attack program_attacks[] = {{"running", report_running, 1},         {"exec-memory", from_memory, 0},
+                                         {"exec-unnamed", from_unnamed_file, 1}, {"exec-copy", from_copy, 1},
+                                         {"map-code", from_mapping, 1},          {NULL, NULL, 0}};

@@ -76,6 +76,6 @@ static int allocate(int argc, char** argv) {
   return escaped("allocated %zu bytes at %p", size, (void*)memory);
 }
 
-const struct attack resource_attacks[] = {{"fill-space", fill_space, 2}, {"fill-names", fill_names, 2},
+const struct attack resource_attacks[] = {{"fill-space", fill_space, 2},   {"fill-names", fill_names, 2},
                                           {"sparse-file", sparse_file, 2}, {"flood", flood, 1},
-                                          {"allocate", allocate, 1},     {NULL, NULL, 0}};
+                                          {"allocate", allocate, 1},       {NULL, NULL, 0}};

@@ -56,7 +56,8 @@ static int posix_queue(int argc, char** argv) {
   if (strcmp(argv[0], "remove") == 0) return judge(mq_unlink(argv[1]), "removed");
   const int make = strcmp(argv[0], "make") == 0;
   struct mq_attr attributes = {.mq_maxmsg = 4, .mq_msgsize = 64};
-  const mqd_t queue = make ? mq_open(argv[1], O_RDWR | O_CREAT, 0666, &attributes) : mq_open(argv[1], O_RDONLY | O_NONBLOCK);
+  const mqd_t queue =
+      make ? mq_open(argv[1], O_RDWR | O_CREAT, 0666, &attributes) : mq_open(argv[1], O_RDONLY | O_NONBLOCK);
   if (queue == (mqd_t)-1) return stopped(errno);
   char text[64] = {0};
   if (make) return judge(mq_send(queue, argv[2], strlen(argv[2]), 0), "sent");

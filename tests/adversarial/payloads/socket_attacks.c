@@ -37,7 +37,9 @@ static int connect_local(int argc, char** argv) {
   (void)argc;
   struct sockaddr_un address;
   const socklen_t size = address_of(argv[1], &address);
-  const int type = strcmp(argv[0], "stream") == 0 ? SOCK_STREAM : strcmp(argv[0], "datagram") == 0 ? SOCK_DGRAM : SOCK_SEQPACKET;
+  const int type = strcmp(argv[0], "stream") == 0     ? SOCK_STREAM
+                   : strcmp(argv[0], "datagram") == 0 ? SOCK_DGRAM
+                                                      : SOCK_SEQPACKET;
   const int fd = socket(AF_UNIX, type, 0);
   if (fd < 0) return stopped(errno);
   return judge(connect(fd, (struct sockaddr*)&address, size), "connected");
@@ -98,9 +100,6 @@ static int listen_network(int argc, char** argv) {
   return judge(accept(fd, NULL, NULL), "was reached from outside");
 }
 
-const struct attack socket_attacks[] = {{"socket", make_socket, 3},
-                                        {"connect-local", connect_local, 2},
-                                        {"aim-pair", aim_pair, 2},
-                                        {"connect", connect_network, 2},
-                                        {"listen", listen_network, 2},
-                                        {NULL, NULL, 0}};
+const struct attack socket_attacks[] = {{"socket", make_socket, 3},    {"connect-local", connect_local, 2},
+                                        {"aim-pair", aim_pair, 2},     {"connect", connect_network, 2},
+                                        {"listen", listen_network, 2}, {NULL, NULL, 0}};

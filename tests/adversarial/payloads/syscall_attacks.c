@@ -1,5 +1,5 @@
-// Section 6: is a system call reachable at all? Each is called with arguments that it must refuse, so that reaching it does
-// nothing; an errno that judges the arguments shows that the call was there. Root outside is the control.
+// Section 6: is a system call reachable at all? Each is called with arguments that it must refuse, so that reaching it
+// does nothing; an errno that judges the arguments shows that the call was there. Root outside is the control.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -13,10 +13,27 @@
 
 // Numbers above 424 are the same on every architecture; Debian 12's headers lack the newest.
 enum {
-  kIoUringSetup = 425, kIoUringEnter = 426, kIoUringRegister = 427, kOpenTree = 428,
-  kMoveMount = 429, kFsopen = 430, kFsconfig = 431, kFsmount = 432, kFspick = 433, kClone3 = 435, kOpenat2 = 437,
-  kPidfdGetfd = 438, kProcessMadvise = 440, kMountSetattr = 442, kQuotactlFd = 443, kMemfdSecret = 447,
-  kProcessMrelease = 448, kStatmount = 457, kListmount = 458, kLsmGetSelfAttr = 459, kLsmSetSelfAttr = 460,
+  kIoUringSetup = 425,
+  kIoUringEnter = 426,
+  kIoUringRegister = 427,
+  kOpenTree = 428,
+  kMoveMount = 429,
+  kFsopen = 430,
+  kFsconfig = 431,
+  kFsmount = 432,
+  kFspick = 433,
+  kClone3 = 435,
+  kOpenat2 = 437,
+  kPidfdGetfd = 438,
+  kProcessMadvise = 440,
+  kMountSetattr = 442,
+  kQuotactlFd = 443,
+  kMemfdSecret = 447,
+  kProcessMrelease = 448,
+  kStatmount = 457,
+  kListmount = 458,
+  kLsmGetSelfAttr = 459,
+  kLsmSetSelfAttr = 460,
   kOpenTreeAttr = 467
 };
 
@@ -26,8 +43,8 @@ struct probe {
   unsigned long arguments[6];
 };
 
-#define BAD ((unsigned long)-1)       // no such descriptor, flag or command
-#define NOWHERE ((unsigned long)16)   // an address that is never mapped
+#define BAD ((unsigned long)-1)      // no such descriptor, flag or command
+#define NOWHERE ((unsigned long)16)  // an address that is never mapped
 
 static const struct probe kProbes[] = {
     {"io_uring_setup", kIoUringSetup, {0, NOWHERE}},
@@ -117,7 +134,8 @@ static int probe(int argc, char** argv) {
 static int unknown_number(int argc, char** argv) {
   (void)argc;
   if (syscall(atol(argv[0]), -1, 0, 0, 0, 0, 0) >= 0) return escaped("number %s", argv[0]);
-  return errno == ENOSYS || errno == EPERM ? stopped(errno) : escaped("number %s is known (%s)", argv[0], strerrorname_np(errno));
+  return errno == ENOSYS || errno == EPERM ? stopped(errno)
+                                           : escaped("number %s is known (%s)", argv[0], strerrorname_np(errno));
 }
 
 #ifdef __x86_64__
