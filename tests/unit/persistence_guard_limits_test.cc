@@ -199,7 +199,7 @@ class Flipper {
       ::mkdir((spare / "hooks").c_str(), 0700);
       ::rename(spare.c_str(), name.c_str());
       ::rename(name.c_str(), spare.c_str());
-      ::symlink(scene_.outside.c_str(), name.c_str());
+      [[maybe_unused]] const int linked = ::symlink(scene_.outside.c_str(), name.c_str());
       ::unlink(name.c_str());
       ++flips;
     }
