@@ -1,5 +1,6 @@
 """The parts that measure memory: what one sandbox costs, and a hundred of them at once."""
 
+import os
 import pathlib
 import signal
 import statistics
@@ -47,7 +48,7 @@ def end(processes):
 def parents():
     """{pid: parent} of all processes."""
     table = {}
-    for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    for status in [pathlib.Path("/proc", name, "stat") for name in os.listdir("/proc") if name.isdigit()]:
         try:
             fields = status.read_text("utf-8", "replace").rsplit(")", 1)[1].split()
         except OSError:
@@ -56,9 +57,9 @@ def parents():
     return table
 
 
-def family(pid):
+def family(pid, table=None):
     """`pid` and all its descendants."""
-    table, found = parents(), [pid]
+    table, found = (parents() if table is None else table), [pid]
     for member in found:
         found.extend(child for child, parent in table.items() if parent == member)
     return found
@@ -141,7 +142,8 @@ def start_many(person, commands, processes):
 def crowd_pss_kb(processes):
     """The memory of all these families with their tools, or None where only root may see it."""
     try:
-        return sum(pss_kb(member) for process in processes for member in family(process.pid))
+        table = parents()
+        return sum(pss_kb(member) for process in processes for member in family(process.pid, table))
     except NeedsRoot:
         return None
 
