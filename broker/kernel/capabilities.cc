@@ -70,6 +70,13 @@ long drop_every_capability() {
   return sets_are_empty() && bounding_set_is_empty() ? 0 : -ENOTRECOVERABLE;
 }
 
+long keep_only_mount_authority() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> sets{};
+  sets[0].effective = sets[0].permitted = 1u << CAP_SYS_ADMIN;
+  return raw_syscall(SYS_capset, &header, sets.data());
+}
+
 namespace {
 
 // DAC_OVERRIDE, FOWNER: what a tool made belongs to another user. KILL: so do its processes.

@@ -12,6 +12,11 @@ namespace writ {
 // and reads everything back. Raw; returns 0 or -errno (-ENOTRECOVERABLE when a set could not be emptied).
 [[nodiscard]] long drop_every_capability();
 
+// Leaves the calling process CAP_SYS_ADMIN alone, over its own user namespace: what making mounts needs. Without this
+// an ordinary user's broker would also pass over the permissions of that user's own files (CAP_DAC_OVERRIDE). Raw;
+// returns 0 or -errno.
+[[nodiscard]] long keep_only_mount_authority();
+
 // What a broker still has to do once its tool runs.
 enum class BrokerStage : std::uint8_t {
   kSupervising,        // an ordinary user's: nothing that needs a capability

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "broker/kernel/capabilities.h"
 #include "broker/kernel/mount_namespace.h"
 #include "broker/kernel/user_namespace.h"
 
@@ -30,6 +31,8 @@ BrokerStart start_broker(NetworkStart network) {
     const long entered = enter_mount_namespace();
     if (entered < 0)
       broker.mount_authority = fail_errno(static_cast<int>(-entered), "cannot make the broker's mount namespace");
+    if (const long kept = keep_only_mount_authority(); kept < 0)
+      broker.mount_authority = fail_errno(static_cast<int>(-kept), "cannot reduce the broker's capabilities");
   }
   return broker;
 }
