@@ -70,9 +70,10 @@ Result<ReportFile> ReportFile::open(const std::string& path) {
   }
   // A link is replaced and not followed: an earlier run may have left it.
   if (!exists || S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) return report;
-  report.stream_.reset(
-      ::openat(report.directory_.get(), report.name_.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
-  if (!report.stream_.valid()) return report_error(path);
+  report.stream_.reset(::openat(report.directory_.get(), report.name_.c_str(),
+                                O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY));
+  // O_NONBLOCK: a FIFO that nobody reads is an error now (ENXIO, fifo(7)), not a launch that hangs. Writing may wait.
+  if (!report.stream_.valid() || ::fcntl(report.stream_.get(), F_SETFL, O_WRONLY) != 0) return report_error(path);
   return report;
 }
 

@@ -166,6 +166,14 @@ def test_report_to_special_files_and_in_place_of_an_old_one(case):
         expect_equal(sorted(os.listdir(case.workspace)), ["report.json"])
 
 
+def test_a_report_to_a_pipe_that_nobody_reads_is_an_error_and_no_hang(case):
+    pipe = case.base / "pipe"
+    os.mkfifo(pipe)
+    case.give_to_writ(pipe)
+    case.refused("--report", pipe, program=["touch", "done"], says=["pipe", "No such device or address"])
+    assert not (case.workspace / "done").exists()
+
+
 def test_a_tool_cannot_redirect_the_report_by_a_link(case):
     """A report in the workspace goes to a name that the tool may have replaced."""
     target = case.write_home("target", "precious")
