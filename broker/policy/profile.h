@@ -11,7 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "broker/policy/command_rule.h"
 #include "broker/policy/layer.h"
+#include "broker/policy/policy_case.h"
+#include "broker/policy/rule.h"
 
 namespace writ {
 
@@ -27,6 +30,9 @@ struct PathGrant {
   // True when the person named exactly this path (command line, or a profile's own entry): the one way in which a
   // path of the secrets list may enter a view.
   bool named_exactly = false;
+  // kDenied: a rule that allows reading and not executing. (Writable grants: see writable_execution as well.)
+  Execution execution = Execution::kAllowed;
+  RuleOrigin origin{};
 };
 
 struct FilesystemPolicy {
@@ -34,6 +40,10 @@ struct FilesystemPolicy {
   // Absolute paths that stay invisible even inside a granted tree (secrets, runtime sockets). A grant that names a
   // hidden path exactly wins over the entry.
   std::vector<std::string> hide;
+  // What deny rules say about places inside of granted trees. They hold also against a grant that names the very path.
+  std::vector<PathPattern> deny_all;      // invisible
+  std::vector<PathPattern> deny_write;    // existing: read-only; new: quarantined
+  std::vector<PathPattern> deny_execute;  // existing: not executable
   // Paths relative to the root of each writable grant: existing ones are read-only, new ones are quarantined.
   std::vector<std::string> protect;
   // Paths relative to the root of each writable grant: a change is allowed and reported at the end of the run.
@@ -100,6 +110,10 @@ struct Profile {
   std::array<Requirement, kLayerCount> isolation{};  // default: every layer is required
   TerminalMode terminal = TerminalMode::kAuto;
   NetworkMode network = NetworkMode::kNone;
+  std::vector<Rule> rules;            // of `rules:`, allow grants of the lists above not among them
+  std::vector<CommandRule> commands;  // of `commands:`
+  std::vector<PolicyCase> tests;      // of `tests:` of this very profile; not inherited
+  std::vector<std::string> sources;   // display names of the files that it was made of; [0] is "built in"
 
   [[nodiscard]] Requirement requirement(Layer layer) const { return isolation[static_cast<std::size_t>(layer)]; }
 };
