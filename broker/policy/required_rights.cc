@@ -16,7 +16,8 @@ constexpr Rights kWriteOf{Right::kWrite};
 constexpr Rights kListOf{Right::kList};
 constexpr Rights kExecuteOf{Right::kExecute};
 
-// ---- open ------------------------------------------------------------------------------------------------------------
+// ---- open
+// ------------------------------------------------------------------------------------------------------------
 
 // A bit (or a group of bits that must stand together) of open(2) and what it adds.
 struct OpenFlag {
@@ -27,10 +28,10 @@ struct OpenFlag {
 constexpr std::uint64_t kTmpFileBit = __O_TMPFILE;
 
 constexpr auto kOpenFlags = std::to_array<OpenFlag>({
-    {O_TRUNC, kWriteOf},       // empties the file whatever the access mode
-    {O_CREAT, kWriteOf},       // a new name
-    {O_APPEND, kWriteOf},      // only ever asked for in order to write
-    {kTmpFileBit, kWriteOf},   // a file without a name, in a directory
+    {O_TRUNC, kWriteOf},      // empties the file whatever the access mode
+    {O_CREAT, kWriteOf},      // a new name
+    {O_APPEND, kWriteOf},     // only ever asked for in order to write
+    {kTmpFileBit, kWriteOf},  // a file without a name, in a directory
     {O_EXCL, kNone},
     {O_DIRECTORY, kListOf},
     {O_NOFOLLOW, kNone},
@@ -79,7 +80,8 @@ Result<Rights> rights_of_mode(std::uint64_t flags) {
   }
 }
 
-// ---- the other calls -------------------------------------------------------------------------------------------------
+// ---- the other calls
+// -------------------------------------------------------------------------------------------------
 
 constexpr std::int8_t kHere = -1;  // no directory argument
 constexpr PathTarget kThing = PathTarget::kObject;
@@ -176,7 +178,8 @@ Result<Rights> rights_to_open(std::uint64_t flags) {
     return fail("open flags " + hexadecimal(flags) + ": the bits " + hexadecimal(unknown) + " are not known");
   if ((flags & O_PATH) != 0) {
     if ((flags & ~kPathFlags & ~std::uint64_t{O_LARGEFILE}) != 0)
-      return fail("open flags " + hexadecimal(flags) + ": O_PATH stands with O_DIRECTORY, O_NOFOLLOW and O_CLOEXEC only");
+      return fail("open flags " + hexadecimal(flags) +
+                  ": O_PATH stands with O_DIRECTORY, O_NOFOLLOW and O_CLOEXEC only");
     return kNone;
   }
   WRIT_ASSIGN(Rights rights, rights_of_mode(flags));

@@ -24,12 +24,12 @@ enum class PathTarget : std::uint8_t {
 
 // One path argument of one system call.
 struct PathArgument {
-  std::string_view call;    // "renameat2"
-  std::int8_t directory;    // number of the argument with the directory descriptor, -1: relative to the working directory
-  std::int8_t path;         // number of the argument with the path
-  Rights rights;            // on what the path names; empty: looking only (stat, readlink), which needs no right beyond
-                            // that some right on the object exists
-  PathTarget target;        // kParent: `rights` are needed on the path itself, which need not exist yet
+  std::string_view call;  // "renameat2"
+  std::int8_t directory;  // number of the argument with the directory descriptor, -1: relative to the working directory
+  std::int8_t path;       // number of the argument with the path
+  Rights rights;          // on what the path names; empty: looking only (stat, readlink), which needs no right beyond
+                          // that some right on the object exists
+  PathTarget target;      // kParent: `rights` are needed on the path itself, which need not exist yet
   LastLink last_link;
 };
 

@@ -18,9 +18,8 @@ struct ArgumentKey {
   std::string_view key;
   ArgumentMatch match;
 };
-constexpr auto kArgumentKeys = std::to_array<ArgumentKey>({{"exact", ArgumentMatch::kExact},
-                                                           {"prefix", ArgumentMatch::kPrefix},
-                                                           {"contains", ArgumentMatch::kContains}});
+constexpr auto kArgumentKeys = std::to_array<ArgumentKey>(
+    {{"exact", ArgumentMatch::kExact}, {"prefix", ArgumentMatch::kPrefix}, {"contains", ArgumentMatch::kContains}});
 
 Result<std::string> read_argument(const SchemaValue& value) {
   WRIT_ASSIGN(const std::string_view text, read_free_text(value));
@@ -133,7 +132,8 @@ Result<DraftCommand> read_command_rule(const SchemaValue& value) {
   return draft;
 }
 
-// ---- tests -----------------------------------------------------------------------------------------------------------
+// ---- tests
+// -----------------------------------------------------------------------------------------------------------
 
 constexpr std::array<std::string_view, 8> kCaseKeys = {"read",    "write", "execute", "list",
                                                        "connect", "bind",  "exec",    "expect"};

@@ -41,7 +41,8 @@ Result<DraftPath> read_place_mapping(const SchemaValue& value) {
     WRIT_ASSIGN(place.presence, read_optional(value.child(*optional)));
   }
   place.kind = path != nullptr ? PlaceKind::kPath : PlaceKind::kGroup;
-  WRIT_ASSIGN(place.source, path != nullptr ? read_path_text(value.child(*path)) : read_group_name(value.child(*group)));
+  WRIT_ASSIGN(place.source,
+              path != nullptr ? read_path_text(value.child(*path)) : read_group_name(value.child(*group)));
   return place;
 }
 
