@@ -203,6 +203,7 @@ Run::Step Run::start() {
   tool_ = std::move(*tool);
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
   prepared_->view.root.reset();
+  prepared_->view.scratch.reset();
   prepared_->program.executable.reset();
   prepared_->landlock_ruleset.reset();
   streams_->tool_started(tool_->get());

@@ -37,11 +37,12 @@ Result<OpenedTree> open_host_tree(const std::string& path) {
 }
 
 Result<UniqueFd> make_tree_grant(int object, const TreeRestriction& restriction) {
-  WRIT_ASSIGN(UniqueFd tree, clone_mount_tree(object, ""));
-  if (restriction.ownership_namespace >= 0) WRIT_TRY(idmap_mount_tree(tree.get(), restriction.ownership_namespace));
   std::uint64_t attributes = abi::kMountNoSuid | abi::kMountNoDevices;
   if (restriction.access == PathAccess::kRead) attributes |= abi::kMountReadOnly;
   if (restriction.execution == Execution::kDenied) attributes |= abi::kMountNoExecute;
+  if (restriction.ownership_namespace < 0) return clone_restricted_tree(object, "", attributes);
+  WRIT_ASSIGN(UniqueFd tree, clone_mount_tree(object, ""));
+  WRIT_TRY(idmap_mount_tree(tree.get(), restriction.ownership_namespace));
   WRIT_TRY(restrict_mount_tree(tree.get(), attributes));
   return tree;
 }

@@ -63,6 +63,7 @@ inline constexpr std::uint64_t kMountIdmap = 0x100000;
 
 // open_tree(2), move_mount(2), fsmount(2), fsconfig(2) (5.2)
 inline constexpr unsigned kOpenTreeClone = 1;
+inline constexpr long kOpenTreeAttr = 467;  // 6.15; the same number on every architecture
 inline constexpr unsigned kOpenTreeCloexec = 02000000;
 inline constexpr unsigned kAtRecursive = 0x8000;
 inline constexpr unsigned kMoveMountFromEmptyPath = 0x4;

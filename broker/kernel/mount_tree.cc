@@ -63,6 +63,19 @@ Status restrict_mount_tree(int tree, std::uint64_t attributes) {
                         "cannot restrict a granted mount tree");
 }
 
+Result<UniqueFd> clone_restricted_tree(int directory, const std::string& path, std::uint64_t attributes) {
+  unsigned flags = abi::kOpenTreeClone | abi::kOpenTreeCloexec | abi::kAtRecursive | AT_SYMLINK_NOFOLLOW;
+  if (path.empty()) flags |= AT_EMPTY_PATH;
+  abi::MountAttributes restricted{attributes, 0, MS_PRIVATE, 0};
+  const long tree =
+      raw_syscall(abi::kOpenTreeAttr, directory, path.c_str(), flags, &restricted, sizeof restricted);
+  if (tree >= 0) return UniqueFd(static_cast<int>(tree));
+  // An older kernel, a filter that does not know the call, or a real refusal: the two calls tell which.
+  WRIT_ASSIGN(UniqueFd clone, clone_mount_tree(directory, path));
+  WRIT_TRY(restrict_mount_tree(clone.get(), attributes));
+  return clone;
+}
+
 Status restrict_mount(int mount, std::uint64_t attributes) {
   return set_attributes(mount, AT_EMPTY_PATH, {attributes, 0, 0, 0}, "cannot restrict a mount");
 }

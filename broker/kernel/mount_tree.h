@@ -26,6 +26,9 @@ namespace writ {
 // The same for the top mount alone.
 [[nodiscard]] Status restrict_mount(int mount, std::uint64_t attributes);
 
+// clone_mount_tree and restrict_mount_tree in one call where the kernel has it (open_tree_attr(2), 6.15).
+[[nodiscard]] Result<UniqueFd> clone_restricted_tree(int directory, const std::string& path, std::uint64_t attributes);
+
 // Translates ownership in the detached tree through the user namespace `user_namespace` (MOUNT_ATTR_IDMAP, 5.12; needs
 // CAP_SYS_ADMIN over the file system, so root).
 [[nodiscard]] Status idmap_mount_tree(int tree, int user_namespace);

@@ -14,6 +14,7 @@
 
 #include "broker/kernel/descriptor_table.h"
 #include "broker/kernel/pid_namespace.h"
+#include "broker/kernel/processor_choice.h"
 #include "broker/kernel/raw_syscall.h"
 
 namespace writ {
@@ -65,6 +66,8 @@ Result<SandboxProcess> SandboxProcess::start(InitOptions options) {
     run_init_process(keep_only(theirs.get()), options);
   }
   if (child < 0) return tl::unexpected<Error>(clone_error(child));
+  // A broker has other work to do meanwhile; a spawner has none.
+  if (options.parent == InitParent::kCaller) start_beside_caller(static_cast<pid_t>(child));
   return SandboxProcess(static_cast<pid_t>(child), UniqueFd(pidfd), std::move(ours));
 }
 

@@ -300,12 +300,11 @@ Status ViewBuilder::place_scratch(const std::string& path, const std::string& na
   const IdentityMap& map = options_.identity.map;
   if (::fchmod(directory.get(), mode) != 0 || ::fchown(directory.get(), map.outside_uid, map.outside_gid) != 0)
     return fail_errno(errno, "cannot hand over the private " + name);
-  WRIT_ASSIGN(UniqueFd mount, clone_mount_tree(scratch, name));
   std::uint64_t attributes = abi::kMountNoSuid | abi::kMountNoDevices;
   if (profile_.filesystem.scratch_execution == Execution::kDenied) attributes |= abi::kMountNoExecute;
-  WRIT_TRY(restrict_mount(mount.get(), attributes));
+  WRIT_ASSIGN(const UniqueFd mount, clone_restricted_tree(scratch, name, attributes));
   WRIT_TRY(mounts_->make_place(path, TreeKind::kDirectory));
-  WRIT_TRY(mounts_->attach(path, std::move(mount)));
+  WRIT_TRY(mounts_->attach(path, mount.get()));
   mounts_->add_area(path, std::move(directory));
   note(path, "private");
   return {};
@@ -314,43 +313,40 @@ Status ViewBuilder::place_scratch(const std::string& path, const std::string& na
 Status ViewBuilder::place_areas() {
   for (const char* directory : {"/proc", "/run", "/var", "/dev/pts"})
     WRIT_TRY(mounts_->make_place(directory, TreeKind::kDirectory));
-  WRIT_ASSIGN(const UniqueFd scratch, make_detached_mount("tmpfs", scratch_options("0755", profile_.limits.tmp_size),
+  WRIT_ASSIGN(view_.scratch, make_detached_mount("tmpfs", scratch_options("0755", profile_.limits.tmp_size),
                                                           abi::kMountNoSuid | abi::kMountNoDevices));
-  WRIT_TRY(place_scratch("/tmp", "tmp", 01777, scratch.get()));
+  WRIT_TRY(place_scratch("/tmp", "tmp", 01777, view_.scratch.get()));
   // One /tmp for both, unless something is to be mounted beneath /var/tmp: a mount point cannot lie behind a link.
   if (granted_below("/var/tmp") || lies_in(options_.home, "/var/tmp"))
-    WRIT_TRY(place_scratch("/var/tmp", "var-tmp", 01777, scratch.get()));
+    WRIT_TRY(place_scratch("/var/tmp", "var-tmp", 01777, view_.scratch.get()));
   else
     WRIT_TRY(mounts_->make_link("/var/tmp", "/tmp"));
   WRIT_TRY(place_shared_memory());
-  if (home_is_private()) WRIT_TRY(place_scratch(options_.home, "home", 0700, scratch.get()));
+  if (home_is_private()) WRIT_TRY(place_scratch(options_.home, "home", 0700, view_.scratch.get()));
   return {};
 }
 
 Status ViewBuilder::place_shared_memory() {
   WRIT_ASSIGN(UniqueFd memory, make_detached_mount("tmpfs", scratch_options("1777", profile_.limits.shm_size),
                                                    abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
-  UniqueFd area(::fcntl(memory.get(), F_DUPFD_CLOEXEC, 3));
-  if (!area.valid()) return fail_errno(errno, "cannot make the private /dev/shm");
   WRIT_TRY(mounts_->make_place("/dev/shm", TreeKind::kDirectory));
-  WRIT_TRY(mounts_->attach("/dev/shm", std::move(memory)));
-  mounts_->add_area("/dev/shm", std::move(area));
+  WRIT_TRY(mounts_->attach("/dev/shm", memory.get()));
+  mounts_->add_area("/dev/shm", std::move(memory));
   note("/dev/shm", "private");
   return {};
 }
 
 Status ViewBuilder::place_device(const DeviceNode& node) {
   const std::string path = "/dev/" + std::string(node.name);
-  const UniqueFd device(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  WRIT_ASSIGN(const UniqueFd mount,
+              clone_restricted_tree(AT_FDCWD, path, abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoExecute));
   struct stat status {};
-  if (!device.valid() || ::fstat(device.get(), &status) != 0) return fail_errno(errno, "cannot open " + path);
-  // A swapped node would be another device (runc CVE-2025-52565).
+  if (::fstat(mount.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + path);
+  // A swapped node would be another device (runc CVE-2025-52565); looked at is what will be attached.
   if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(node.major_number, node.minor_number))
     return fail(path + " of this host is not the device it should be");
-  WRIT_ASSIGN(UniqueFd mount, clone_mount_tree(device.get(), ""));
-  WRIT_TRY(restrict_mount_tree(mount.get(), abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoExecute));
   WRIT_TRY(mounts_->make_place(path, TreeKind::kFile));
-  return mounts_->attach(path, std::move(mount));
+  return mounts_->attach(path, mount.get());
 }
 
 Status ViewBuilder::place_devices() {
@@ -358,7 +354,7 @@ Status ViewBuilder::place_devices() {
   for (const DeviceLink& link : kDeviceLinks)
     WRIT_TRY(mounts_->make_link(std::string(link.path), std::string(link.target)));
   note("/dev", "device");
-  if (options_.devpts.valid()) WRIT_TRY(mounts_->attach("/dev/pts", std::move(options_.devpts)));
+  if (options_.devpts.valid()) WRIT_TRY(mounts_->attach("/dev/pts", options_.devpts.get()));
   return {};
 }
 
@@ -373,7 +369,7 @@ Status ViewBuilder::protect_mounts(const OpenedGrant& opened, const std::vector<
     WRIT_ASSIGN(UniqueFd mount, make_tree_grant(entry.object.get(), {access, profile_.filesystem.writable_execution,
                                                                      ownership_namespace(opened)}));
     const std::string path = opened.grant->path + "/" + entry.name;
-    Status attached = mounts_->attach(path, std::move(mount));
+    Status attached = mounts_->attach(path, mount.get());
     if (!attached && attached.error().system_errno == ENOENT) {
       // Another run in the same workspace took it away in between; the guard sees the name as absent, or reports it.
       view_.warnings.push_back(quote_bytes(path) +
@@ -415,7 +411,7 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
                          " to an ordinary user (chown), whose identity the tool then takes";
   if (!mount) return tl::unexpected<Error>(std::move(mount.error()));
   WRIT_TRY(mounts_->make_place(path, opened.tree.kind));
-  WRIT_TRY(mounts_->attach(path, std::move(*mount)));
+  WRIT_TRY(mounts_->attach(path, mount->get()));
   mounts_->add_tree(path);
   note(path, writable ? "write" : "read");
   return protect_grant(opened);
@@ -424,21 +420,20 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
 Status ViewBuilder::place_hidden(const Placement& placement) {
   note(placement.path, "hidden");
   if (placement.kind == TreeKind::kFile) {
-    WRIT_ASSIGN(UniqueFd empty, mounts_->make_synthetic_file(""));
-    return mounts_->attach(placement.path, std::move(empty));
+    WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_file());
+    return mounts_->attach(placement.path, empty.get());
   }
   if (!granted_below(placement.path)) {
-    WRIT_ASSIGN(UniqueFd empty, mounts_->make_empty_directory());
-    return mounts_->attach(placement.path, std::move(empty));
+    WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_directory());
+    return mounts_->attach(placement.path, empty.get());
   }
   // Something below it was granted by name: the mask needs places to mount on.
   WRIT_ASSIGN(UniqueFd mask, make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", "64k"}},
                                                  abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
-  UniqueFd area(::fcntl(mask.get(), F_DUPFD_CLOEXEC, 3));
   UniqueFd later(::fcntl(mask.get(), F_DUPFD_CLOEXEC, 3));
-  if (!area.valid() || !later.valid()) return fail_errno(errno, "cannot hide " + quote_bytes(placement.path));
-  WRIT_TRY(mounts_->attach(placement.path, std::move(mask)));
-  mounts_->add_area(placement.path, std::move(area));
+  if (!later.valid()) return fail_errno(errno, "cannot hide " + quote_bytes(placement.path));
+  WRIT_TRY(mounts_->attach(placement.path, mask.get()));
+  mounts_->add_area(placement.path, std::move(mask));
   read_only_at_end_.push_back(std::move(later));
   return {};
 }
@@ -457,7 +452,7 @@ Status ViewBuilder::place_accounts() {
   for (const auto& [path, content] : {std::pair{"/etc/passwd", &passwd}, std::pair{"/etc/group", &group}}) {
     if (::access(path, F_OK) != 0) continue;
     WRIT_ASSIGN(UniqueFd file, mounts_->make_synthetic_file(*content));
-    WRIT_TRY(mounts_->attach(path, std::move(file)));
+    WRIT_TRY(mounts_->attach(path, file.get()));
   }
   return {};
 }

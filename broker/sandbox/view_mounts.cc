@@ -18,6 +18,7 @@ namespace {
 
 // Names used in the root while we build; removed before the view is finished.
 const std::string kSyntheticFile = ".writ-synthetic-file-";
+constexpr const char* kEmptyFile = ".writ-empty-file";
 constexpr const char* kEmptyDirectory = ".writ-empty-directory";
 
 // Where the root is attached on kernels that cannot attach to a detached tree: a directory every host has and the
@@ -31,22 +32,24 @@ bool lies_in(const std::string& path, const std::string& tree) {
 }
 
 // One component at a time beneath a held directory: a link in the view (/var/tmp, /bin) would otherwise be followed
-// into the host, and directories made there.
+// into the host, and directories made there. `relative` is not empty.
 Result<UniqueFd> make_directories(int directory, const std::string& relative) {
-  UniqueFd parent(::fcntl(directory, F_DUPFD_CLOEXEC, 3));
-  for (std::size_t begin = 0; begin < relative.size() && parent.valid();) {
+  UniqueFd held;
+  int parent = directory;
+  for (std::size_t begin = 0; begin < relative.size();) {
     const std::size_t end = std::min(relative.find('/', begin), relative.size());
     const std::string part = relative.substr(begin, end - begin);
     begin = end + 1;
     if (part.empty()) continue;
-    if (::mkdirat(parent.get(), part.c_str(), 0755) != 0 && errno != EEXIST)
+    if (::mkdirat(parent, part.c_str(), 0755) != 0 && errno != EEXIST)
       return fail_errno(errno, "cannot make the mount point " + quote_bytes(relative) + " in the view");
-    parent.reset(::openat(parent.get(), part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    held = UniqueFd(::openat(parent, part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    parent = held.get();
+    if (!held.valid())
+      return fail_errno(errno, "cannot make the mount point " + quote_bytes(relative) + " in the view",
+                        "a link of the view stands in the way");
   }
-  if (!parent.valid())
-    return fail_errno(errno, "cannot make the mount point " + quote_bytes(relative) + " in the view",
-                      "a link of the view stands in the way");
-  return parent;
+  return held;
 }
 
 struct SplitPath {
@@ -58,14 +61,6 @@ SplitPath split(const std::string& relative) {
   const std::size_t slash = relative.rfind('/');
   if (slash == std::string::npos) return {"", relative};
   return {relative.substr(0, slash), relative.substr(slash + 1)};
-}
-
-Status make_file(int directory, const std::string& relative) {
-  const auto [parent_path, name] = split(relative);
-  WRIT_ASSIGN(const UniqueFd parent, make_directories(directory, parent_path));
-  const UniqueFd file(::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!file.valid()) return fail_errno(errno, "cannot make the mount point " + quote_bytes(relative) + " in the view");
-  return {};
 }
 
 }  // namespace
@@ -90,11 +85,25 @@ ViewMounts::Place ViewMounts::locate(const std::string& path) const {
   return place;
 }
 
+// Devices and links of one directory come one after the other, so the last parent is kept.
+Result<int> ViewMounts::open_parent(int directory, const std::string& parent) {
+  if (parent.empty()) return directory;
+  if (last_parent_.directory == directory && last_parent_.path == parent) return last_parent_.held.get();
+  WRIT_ASSIGN(UniqueFd held, make_directories(directory, parent));
+  last_parent_ = {directory, parent, std::move(held)};
+  return last_parent_.held.get();
+}
+
 Status ViewMounts::make_place(const std::string& path, TreeKind kind) {
   const Place place = locate(path);
   if (place.in_tree || place.relative.empty()) return {};
-  if (kind == TreeKind::kFile) return make_file(place.directory, place.relative);
-  WRIT_ASSIGN([[maybe_unused]] const UniqueFd made, make_directories(place.directory, place.relative));
+  const auto [parent_path, name] = split(place.relative);
+  WRIT_ASSIGN(const int parent, open_parent(place.directory, parent_path));
+  const int made = kind == TreeKind::kFile ? ::mknodat(parent, name.c_str(), S_IFREG | 0644, 0)
+                                           : ::mkdirat(parent, name.c_str(), 0755);
+  // What is there already is judged by attach(), which follows no link and mounts no file on a directory.
+  if (made != 0 && errno != EEXIST)
+    return fail_errno(errno, "cannot make the mount point " + quote_bytes(path) + " in the view");
   return {};
 }
 
@@ -102,13 +111,14 @@ Status ViewMounts::make_link(const std::string& path, const std::string& target)
   const Place place = locate(path);
   if (place.in_tree) return {};
   const auto [parent_path, name] = split(place.relative);
-  WRIT_ASSIGN(const UniqueFd parent, make_directories(place.directory, parent_path));
-  if (::symlinkat(target.c_str(), parent.get(), name.c_str()) != 0 && errno != EEXIST)
+  WRIT_ASSIGN(const int parent, open_parent(place.directory, parent_path));
+  if (::symlinkat(target.c_str(), parent, name.c_str()) != 0 && errno != EEXIST)
     return fail_errno(errno, "cannot make the link " + quote_bytes(path) + " in the view");
   return {};
 }
 
-Status ViewMounts::attach(const std::string& path, UniqueFd mount) {
+Status ViewMounts::attach(const std::string& path, int mount) {
+  if (last_parent_.held.valid()) forget_parent_beneath(path);
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;
   // The place may lie in a tree that a tool wrote: a link there must not lead the mount elsewhere.
@@ -118,7 +128,13 @@ Status ViewMounts::attach(const std::string& path, UniqueFd mount) {
   if (!target.valid())
     return fail_errno(static_cast<int>(-opened), "cannot place " + quote_bytes(path) + " in the view",
                       "a symbolic link or a missing directory stands in the way; grant the real path");
-  return attach_mount(mount.get(), target.get());
+  return attach_mount(mount, target.get());
+}
+
+// A directory that is held from before something was mounted over it is no longer the one at its path.
+void ViewMounts::forget_parent_beneath(const std::string& path) {
+  const Place place = locate(path);
+  if (place.directory == last_parent_.directory && lies_in(last_parent_.path, place.relative)) last_parent_ = {};
 }
 
 void ViewMounts::add_area(const std::string& path, UniqueFd directory) {
@@ -127,10 +143,8 @@ void ViewMounts::add_area(const std::string& path, UniqueFd directory) {
 
 // A mount whose root has been removed cannot be attached any more (ENOENT), so the originals go in finish().
 Result<UniqueFd> ViewMounts::clone_original(const std::string& name) {
-  WRIT_ASSIGN(UniqueFd mount, clone_mount_tree(root_.get(), name));
-  WRIT_TRY(restrict_mount(mount.get(),
-                          abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
-  return mount;
+  return clone_restricted_tree(
+      root_.get(), name, abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute);
 }
 
 Result<UniqueFd> ViewMounts::make_synthetic_file(std::string_view content) {
@@ -143,15 +157,22 @@ Result<UniqueFd> ViewMounts::make_synthetic_file(std::string_view content) {
   return clone_original(name);
 }
 
+Result<UniqueFd> ViewMounts::make_empty_file() {
+  if (empty_files_++ == 0 && ::mknodat(root_.get(), kEmptyFile, S_IFREG | 0444, 0) != 0)
+    return fail_errno(errno, "cannot make an empty file for the view");
+  return clone_original(kEmptyFile);
+}
+
 Result<UniqueFd> ViewMounts::make_empty_directory() {
-  if (::mkdirat(root_.get(), kEmptyDirectory, 0555) != 0 && errno != EEXIST)
+  if (empty_directories_++ == 0 && ::mkdirat(root_.get(), kEmptyDirectory, 0555) != 0)
     return fail_errno(errno, "cannot make an empty directory for the view");
   return clone_original(kEmptyDirectory);
 }
 
 void ViewMounts::remove_originals() {
   for (int i = 0; i < synthetic_files_; ++i) ::unlinkat(root_.get(), (kSyntheticFile + std::to_string(i)).c_str(), 0);
-  ::unlinkat(root_.get(), kEmptyDirectory, AT_REMOVEDIR);
+  if (empty_files_ > 0) ::unlinkat(root_.get(), kEmptyFile, 0);
+  if (empty_directories_ > 0) ::unlinkat(root_.get(), kEmptyDirectory, AT_REMOVEDIR);
 }
 
 Status ViewMounts::attach_root_for_assembly() {
@@ -163,6 +184,7 @@ Status ViewMounts::attach_root_for_assembly() {
 }
 
 Result<UniqueFd> ViewMounts::finish() {
+  last_parent_ = {};
   areas_.clear();
   remove_originals();
   WRIT_TRY(restrict_mount(root_.get(), abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices));

@@ -32,8 +32,8 @@ class ViewMounts {
   // Makes a symbolic link in the root or a private area.
   [[nodiscard]] Status make_link(const std::string& path, const std::string& target);
 
-  // Attaches `mount` at `path`; the place must exist. No component of the path is followed through a symbolic link.
-  [[nodiscard]] Status attach(const std::string& path, UniqueFd mount);
+  // Attaches the borrowed `mount` at `path`; the place must exist. No component of the path is followed through a symbolic link.
+  [[nodiscard]] Status attach(const std::string& path, int mount);
 
   // Tells that from now on everything below `path` lies in `directory` (a private area that was attached there).
   void add_area(const std::string& path, UniqueFd directory);
@@ -41,8 +41,10 @@ class ViewMounts {
   // Tells that from now on everything below `path` lies in a granted tree.
   void add_tree(const std::string& path) { trees_.push_back(path); }
 
-  // A detached, read-only clone of a synthetic file or of an empty directory; the originals vanish in finish().
+  // A detached, read-only clone of a synthetic file, of an empty one or of an empty directory; the originals vanish in
+  // finish().
   [[nodiscard]] Result<UniqueFd> make_synthetic_file(std::string_view content);
+  [[nodiscard]] Result<UniqueFd> make_empty_file();
   [[nodiscard]] Result<UniqueFd> make_empty_directory();
 
   [[nodiscard]] int root() const { return root_.get(); }
@@ -60,14 +62,24 @@ class ViewMounts {
     std::string relative;  // below it
     bool in_tree;
   };
+  struct HeldParent {
+    int directory = -1;  // borrowed: root or area
+    std::string path;    // below it
+    UniqueFd held;
+  };
   [[nodiscard]] Place locate(const std::string& path) const;
+  [[nodiscard]] Result<int> open_parent(int directory, const std::string& parent);
+  void forget_parent_beneath(const std::string& path);
   [[nodiscard]] Result<UniqueFd> clone_original(const std::string& name);
   void remove_originals();
 
   UniqueFd root_;
   std::vector<PrivateArea> areas_;
   std::vector<std::string> trees_;
+  HeldParent last_parent_;
   int synthetic_files_ = 0;
+  int empty_files_ = 0;
+  int empty_directories_ = 0;
   bool attached_ = false;
 };
 
