@@ -227,7 +227,11 @@ void take_identity(UserNamespaceStart start) {
   require(SetupStep::kIdentity, raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0));
 }
 
+// Attached first and cloned then: before 6.15 a tree that is still detached cannot be cloned (open_tree(2): EINVAL). The
+// view keeps the attached mount, init the clone, which stays writable.
 void attach_proc() {
+  require(SetupStep::kAttachProc,
+          raw_syscall(SYS_move_mount, init.proc, "", AT_FDCWD, "/proc", abi::kMoveMountFromEmptyPath));
   const long clone =
       raw_syscall(SYS_open_tree, init.proc, "", abi::kOpenTreeClone | abi::kOpenTreeCloexec | AT_EMPTY_PATH);
   require(SetupStep::kAttachProc, clone);
@@ -235,10 +239,9 @@ void attach_proc() {
   const abi::MountAttributes read_only{
       abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute, 0, 0, 0};
   require(SetupStep::kAttachProc,
-          raw_syscall(SYS_mount_setattr, clone, "", AT_EMPTY_PATH, &read_only, sizeof read_only));
-  require(SetupStep::kAttachProc,
-          raw_syscall(SYS_move_mount, clone, "", AT_FDCWD, "/proc", abi::kMoveMountFromEmptyPath));
-  raw_syscall(SYS_close, clone);
+          raw_syscall(SYS_mount_setattr, init.proc, "", AT_EMPTY_PATH, &read_only, sizeof read_only));
+  raw_syscall(SYS_close, init.proc);
+  init.proc = static_cast<int>(clone);
 }
 
 void enter_view() {

@@ -179,7 +179,6 @@ class ViewBuilder {
   View view_;
   std::vector<OpenedGrant> grants_;
   std::vector<Placement> placements_;
-  std::vector<UniqueFd> read_only_at_end_;
   std::optional<ViewMounts> mounts_;
 };
 
@@ -316,6 +315,7 @@ Status ViewBuilder::place_areas() {
     WRIT_TRY(mounts_->make_place(directory, TreeKind::kDirectory));
   WRIT_ASSIGN(const UniqueFd scratch, make_detached_mount("tmpfs", scratch_options("0755", profile_.limits.tmp_size),
                                                           abi::kMountNoSuid | abi::kMountNoDevices));
+  WRIT_TRY(mounts_->hold_for_cloning(scratch.get()));
   WRIT_TRY(place_scratch("/tmp", "tmp", 01777, scratch.get()));
   // One /tmp for both, unless something is to be mounted beneath /var/tmp: a mount point cannot lie behind a link.
   if (granted_below("/var/tmp") || lies_in(options_.home, "/var/tmp"))
@@ -432,14 +432,13 @@ Status ViewBuilder::place_hidden(const Placement& placement) {
     return mounts_->attach(placement.path, std::move(empty));
   }
   // Something below it was granted by name: the mask needs places to mount on.
-  WRIT_ASSIGN(UniqueFd mask, make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", "64k"}},
-                                                 abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
-  UniqueFd area(::fcntl(mask.get(), F_DUPFD_CLOEXEC, 3));
-  UniqueFd later(::fcntl(mask.get(), F_DUPFD_CLOEXEC, 3));
-  if (!area.valid() || !later.valid()) return fail_errno(errno, "cannot hide " + quote_bytes(placement.path));
+  std::vector<MaskPlace> places;
+  for (const OpenedGrant& opened : grants_)
+    if (opened.grant->path != placement.path && lies_in(opened.grant->path, placement.path))
+      places.push_back({opened.grant->path.substr(placement.path.size() + 1), opened.tree.kind, opened.link});
+  WRIT_ASSIGN(UniqueFd mask, ViewMounts::make_mask(places));
   WRIT_TRY(mounts_->attach(placement.path, std::move(mask)));
-  mounts_->add_area(placement.path, std::move(area));
-  read_only_at_end_.push_back(std::move(later));
+  mounts_->add_tree(placement.path);
   return {};
 }
 
@@ -479,7 +478,6 @@ Result<View> ViewBuilder::build() {
   WRIT_TRY(place_areas());
   WRIT_TRY(place_devices());
   WRIT_TRY(place_all());
-  for (const UniqueFd& mask : read_only_at_end_) WRIT_TRY(restrict_mount(mask.get(), abi::kMountReadOnly));
   WRIT_ASSIGN(view_.root, mounts_->finish());
   return std::move(view_);
 }

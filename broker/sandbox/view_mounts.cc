@@ -19,6 +19,7 @@ namespace {
 // Names used in the root while we build; removed before the view is finished.
 const std::string kSyntheticFile = ".writ-synthetic-file-";
 constexpr const char* kEmptyDirectory = ".writ-empty-directory";
+constexpr const char* kHeldMount = ".writ-held-mount";
 
 // Where the root is attached on kernels that cannot attach to a detached tree: a directory every host has and the
 // broker does not use. Only our own mount namespace sees it.
@@ -149,6 +150,25 @@ Result<UniqueFd> ViewMounts::make_empty_directory() {
   return clone_original(kEmptyDirectory);
 }
 
+Result<UniqueFd> ViewMounts::make_mask(const std::vector<MaskPlace>& places) {
+  WRIT_ASSIGN(UniqueFd mask, make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", "64k"}},
+                                                 abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
+  for (const MaskPlace& place : places) {
+    if (!place.link.empty()) {
+      const auto [parent_path, name] = split(place.path);
+      WRIT_ASSIGN(const UniqueFd parent, make_directories(mask.get(), parent_path));
+      if (::symlinkat(place.link.c_str(), parent.get(), name.c_str()) != 0 && errno != EEXIST)
+        return fail_errno(errno, "cannot make the link " + quote_bytes(place.path) + " in the view");
+    } else if (place.kind == TreeKind::kFile) {
+      WRIT_TRY(make_file(mask.get(), place.path));
+    } else {
+      WRIT_ASSIGN([[maybe_unused]] const UniqueFd made, make_directories(mask.get(), place.path));
+    }
+  }
+  WRIT_TRY(restrict_mount(mask.get(), abi::kMountReadOnly));
+  return mask;
+}
+
 void ViewMounts::remove_originals() {
   for (int i = 0; i < synthetic_files_; ++i) ::unlinkat(root_.get(), (kSyntheticFile + std::to_string(i)).c_str(), 0);
   ::unlinkat(root_.get(), kEmptyDirectory, AT_REMOVEDIR);
@@ -162,9 +182,25 @@ Status ViewMounts::attach_root_for_assembly() {
   return {};
 }
 
+Status ViewMounts::hold_for_cloning(int mount) {
+  if (!attached_) return {};
+  WRIT_ASSIGN(const UniqueFd place, make_directories(root_.get(), kHeldMount));
+  return attach_mount(mount, place.get());
+}
+
+Status ViewMounts::release_held_mount() {
+  if (!attached_) return {};
+  const std::string path = std::string(kAssemblyPoint) + "/" + kHeldMount;
+  if (::umount2(path.c_str(), MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT)
+    return fail_errno(errno, "cannot take down what the view was made from");
+  ::unlinkat(root_.get(), kHeldMount, AT_REMOVEDIR);
+  return {};
+}
+
 Result<UniqueFd> ViewMounts::finish() {
   areas_.clear();
   remove_originals();
+  WRIT_TRY(release_held_mount());
   WRIT_TRY(restrict_mount(root_.get(), abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices));
   if (!attached_) return std::move(root_);
   auto clone = clone_mount_tree(root_.get(), "");

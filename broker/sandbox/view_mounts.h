@@ -19,6 +19,13 @@ struct PrivateArea {
   UniqueFd directory;
 };
 
+// Something that is to appear below a mask: where (relative to the mask), and as what.
+struct MaskPlace {
+  std::string path;
+  TreeKind kind;
+  std::string link;  // not empty: a symbolic link to this
+};
+
 class ViewMounts {
  public:
   // Starts with an empty root: a tmpfs limited to `root_size` bytes.
@@ -45,6 +52,10 @@ class ViewMounts {
   [[nodiscard]] Result<UniqueFd> make_synthetic_file(std::string_view content);
   [[nodiscard]] Result<UniqueFd> make_empty_directory();
 
+  // A detached, read-only directory with nothing in it but `places`. All of them are made beforehand, because a mount
+  // that is attached in a detached tree cannot be made read-only any more (mount_setattr(2): EINVAL).
+  [[nodiscard]] static Result<UniqueFd> make_mask(const std::vector<MaskPlace>& places);
+
   [[nodiscard]] int root() const { return root_.get(); }
 
   // Ends the assembly: the root becomes read-only and is returned as a detached tree.
@@ -52,6 +63,10 @@ class ViewMounts {
 
   // Attaches the root in the current mount namespace, so that attaching works before kernel 6.15.
   [[nodiscard]] Status attach_root_for_assembly();
+
+  // Makes it possible to clone parts of the detached `mount` (borrowed) until finish(): before kernel 6.15 it has to be
+  // attached for that as well. Nothing to do where the root is not attached.
+  [[nodiscard]] Status hold_for_cloning(int mount);
 
  private:
   explicit ViewMounts(UniqueFd root) : root_(std::move(root)) {}
@@ -63,6 +78,7 @@ class ViewMounts {
   [[nodiscard]] Place locate(const std::string& path) const;
   [[nodiscard]] Result<UniqueFd> clone_original(const std::string& name);
   void remove_originals();
+  [[nodiscard]] Status release_held_mount();
 
   UniqueFd root_;
   std::vector<PrivateArea> areas_;

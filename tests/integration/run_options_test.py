@@ -173,6 +173,19 @@ def test_secrets_are_hidden_unless_named(case):
     expect_equal(shown, "PRIVATE\n")
 
 
+def test_a_file_named_inside_of_a_hidden_directory(case):
+    """The directory is hidden, the file in it is there, and nothing can be made beside it."""
+    case.write_home(".ssh/id_ed25519", "PRIVATE")
+    case.write_home(".ssh/known_hosts", "public")
+    case.write_home(".ssh/keys/one", "named")
+    case.write_home("notes", "mine")
+    script = f"cd {case.home} && cat notes .ssh/known_hosts .ssh/keys/one && find .ssh | sort && ! touch .ssh/new && ! touch .ssh/known_hosts"
+    options = ["--read", case.home, "--read", case.home / ".ssh/known_hosts", "--read", case.home / ".ssh/keys"]
+    for order in (options, options[4:] + options[:4]):
+        result = case.run(*order, program=["sh", "-c", script])
+        expect_equal((result.returncode, result.stdout), (0, "minepublicnamed.ssh\n.ssh/keys\n.ssh/keys/one\n.ssh/known_hosts\n"))
+
+
 @only("root", "user")
 def test_the_home_as_workspace_hides_the_secrets(case):
     case.write_home(".ssh/id_ed25519", "PRIVATE\n", mode=0o600)

@@ -54,7 +54,8 @@ class _Programs:
         target = os.path.join(self.directory.name, name)
         if not os.path.exists(target):
             sources = {"writ": (["WRIT_BIN", "WRIT"], "build/release/bin/writ"),
-                       "deny-syscalls": (["WRIT_DENY_SYSCALLS"], "build/release/bin/deny-syscalls")}
+                       "deny-syscalls": (["WRIT_DENY_SYSCALLS"], "build/release/bin/deny-syscalls"),
+                       "old-mount-kernel": (["WRIT_OLD_MOUNT_KERNEL"], "build/release/bin/old-mount-kernel")}
             shutil.copy(_program(*sources[name]), target)
             os.chmod(target, 0o755)
         return target
@@ -290,6 +291,17 @@ def expect_not_in(part, whole):
 def deny(*faults):
     """A command prefix under which the named system calls fail (NAME[=ERRNO])."""
     return [_programs.path("deny-syscalls"), *faults, "--"]
+
+
+# A user namespace in which this user is an ordinary one again. Whoever starts it rules what runs in it.
+AS_SOMEBODY = ["unshare", "--user", "--map-user=4242", "--map-group=4242"]
+
+
+def old_mount_kernel(case):
+    """A command prefix under which mounts behave as before Linux 6.15. Its supervisor must rule what it supervises, so an
+    ordinary user's is root of a user namespace, and Writ runs as an ordinary user inside of that."""
+    program = ["env", "OLD_MOUNT_KERNEL_COUNT=1", _programs.path("old-mount-kernel")]
+    return program if case.runs_as_root else ["unshare", "-Ur", *program, *AS_SOMEBODY]
 
 
 def writ_program():
