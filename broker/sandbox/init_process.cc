@@ -214,11 +214,12 @@ void judge_layers() {
 }
 
 // Root's init starts with ids that its user namespace does not map; from here on it is the sandbox's own identity.
-void take_identity(UserNamespaceStart start) {
-  if (start != UserNamespaceStart::kBrokerMapped) return;
+void take_identity(const InitOptions& options) {
+  if (options.user_namespace != UserNamespaceStart::kBrokerMapped) return;
   const std::uint32_t gid = init.plan->identity.inside_gid;
   const std::uint32_t uid = init.plan->identity.inside_uid;
-  require(SetupStep::kIdentity, raw_syscall(SYS_setgroups, 0, nullptr));
+  if (options.groups == SupplementaryGroups::kCanBeDropped)
+    require(SetupStep::kIdentity, raw_syscall(SYS_setgroups, 0, nullptr));
   require(SetupStep::kIdentity, raw_syscall(SYS_setresgid, gid, gid, gid));
   require(SetupStep::kIdentity, raw_syscall(SYS_setresuid, uid, uid, uid));
   // The change of identity cleared both (prctl(2)): the death signal, and the right to its own /proc files, which the
@@ -391,7 +392,7 @@ void run_init_process(int control, const InitOptions& options) {
   make_namespaces(options);
   receive_plan();
   judge_layers();
-  take_identity(options.user_namespace);
+  take_identity(options);
   if (wanted(Layer::kUtsNamespace))
     require(SetupStep::kHostName,
             set_host_name(init.plan_bytes + init.plan->host_name.offset, init.plan->host_name.length));
