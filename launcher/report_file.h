@@ -13,8 +13,9 @@ namespace writ {
 
 class ReportFile {
  public:
-  // "-" is standard error, /dev/stdout and /dev/stderr are the streams themselves. A FIFO or device is opened at once;
-  // for all other names the directory is. Errors: what open(2) says of them; a directory.
+  // "-" is standard error; /dev/stdout, /dev/stderr and /dev/fd/N are the inherited descriptors themselves. A FIFO or
+  // device is opened at once; for all other names the directory is. Errors: what open(2) says of them; a directory; a
+  // descriptor that was not inherited or is not open for writing.
   [[nodiscard]] static Result<ReportFile> open(const std::string& path);
 
   // Writes `text`; a regular file is replaced as a whole (temporary file and rename(2) in the held directory).
