@@ -213,7 +213,7 @@ def test_a_killed_writ_leaves_nothing(case):
         (case.workspace / "started").unlink(missing_ok=True)
         process = start_daemons(case, "exec sleep 300.6")
         wait_for(case)
-        assert len(marked_processes(case.mark)) > 2, "the control: the processes can be seen"
+        assert wait_until(lambda: len(marked_processes(case.mark)) > 2), "the control: the processes can be seen"
         process.kill()
         process.wait()
         assert_all_gone(case, before, groups)

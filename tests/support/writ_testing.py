@@ -220,8 +220,8 @@ class Case:
     def nothing_left(self, seconds=5):
         """No process and no mount of this case's sandboxes exists; retries, because a killed init dies by itself."""
         def left():
-            return marked_processes(self.mark), mounts_with(self.mark), stray_files()
-        assert wait_until(lambda: left() == ([], [], []), seconds), f"left over: {left()}"
+            return marked_processes(self.mark), mounts_with(self.mark), stray_files(), orphaned_inits()
+        assert wait_until(lambda: left() == ([], [], [], []), seconds), f"left over: {left()}"
 
 
 def stray_files():
@@ -252,6 +252,20 @@ def _of_each_process(file):
 def marked_processes(mark):
     """Processes with `mark` somewhere in their command line; zombies have none."""
     return [pid for pid, line in _of_each_process("cmdline") if mark.encode() in line]
+
+
+def orphaned_inits():
+    """Inits of sandboxes whose Writ is gone. They show no command line of their own; a running one's parent is Writ."""
+    found = []
+    for pid, line in _of_each_process("cmdline"):
+        try:
+            if line.startswith(b"writ-init\0"):
+                parent = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1]
+                if pathlib.Path(f"/proc/{parent}/comm").read_text(encoding="ascii").strip() not in ("writ", "spawner_bench"):
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
 
 
 def mounts_with(mark):
