@@ -106,18 +106,40 @@ Result<ReportFile> ReportFile::open(const std::string& path) {
   return report;
 }
 
+// A file without a name until it is complete: a Writ that is killed meanwhile leaves nothing. Not every file system can.
+Status ReportFile::write_unnamed(int file, std::string_view text, const std::string& temporary) const {
+  WRIT_TRY(write_whole(file, text, path_));
+  const std::string unnamed = "/proc/self/fd/" + std::to_string(file);
+  if (::linkat(AT_FDCWD, unnamed.c_str(), directory_.get(), name_.c_str(), AT_SYMLINK_FOLLOW) == 0) return {};
+  if (errno != EEXIST) return report_error(path_);
+  // An old report is replaced as a whole, which only rename(2) can do.
+  if (::linkat(AT_FDCWD, unnamed.c_str(), directory_.get(), temporary.c_str(), AT_SYMLINK_FOLLOW) != 0)
+    return report_error(path_);
+  return put_in_place(temporary);
+}
+
+Status ReportFile::put_in_place(const std::string& temporary) const {
+  if (::renameat(directory_.get(), temporary.c_str(), directory_.get(), name_.c_str()) == 0) return {};
+  const int reason = errno;
+  ::unlinkat(directory_.get(), temporary.c_str(), 0);
+  errno = reason;
+  return report_error(path_);
+}
+
 Status ReportFile::write(std::string_view text) const {
   if (stream_.valid()) return write_whole(stream_.get(), text, path_);
   const std::string temporary = "." + name_ + ".writ-" + std::to_string(::getpid());
+  const UniqueFd unnamed(::openat(directory_.get(), ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644));
+  if (unnamed.valid()) return write_unnamed(unnamed.get(), text, temporary);
   // O_EXCL and O_NOFOLLOW: the tool may know this name and may have put a link there.
   const UniqueFd file(
       ::openat(directory_.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!file.valid()) return report_error(path_);
-  Status written = write_whole(file.get(), text, path_);
-  if (written && ::renameat(directory_.get(), temporary.c_str(), directory_.get(), name_.c_str()) != 0)
-    written = report_error(path_);
-  if (!written) ::unlinkat(directory_.get(), temporary.c_str(), 0);
-  return written;
+  if (Status written = write_whole(file.get(), text, path_); !written) {
+    ::unlinkat(directory_.get(), temporary.c_str(), 0);
+    return written;
+  }
+  return put_in_place(temporary);
 }
 
 }  // namespace writ

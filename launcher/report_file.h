@@ -22,6 +22,9 @@ class ReportFile {
   [[nodiscard]] Status write(std::string_view text) const;
 
  private:
+  [[nodiscard]] Status write_unnamed(int file, std::string_view text, const std::string& temporary) const;
+  [[nodiscard]] Status put_in_place(const std::string& temporary) const;
+
   std::string path_;  // for messages
   std::string name_;  // in `directory_`
   UniqueFd directory_;
