@@ -100,6 +100,27 @@ def _(trial):
     trial.check((trial.outside / "file").read_text() == MARKER, "what was granted for reading was written")
 
 
+@attack("5_program_swapped")
+def _(trial):
+    """The program is a file of the workspace's and a link to one outside, by turns, also between the decision and the start:
+    what runs is what was decided on, or nothing."""
+    mine = trial.file("prog", "#!/bin/sh\necho mine\n", mode=0o755)
+    trial.file(trial.outside / "tool", f"#!/bin/sh\necho {MARKER}\n", mode=0o755)
+    os.symlink(trial.outside / "tool", trial.workspace / "other")
+    trial.check(MARKER.encode() in trial.run([trial.workspace / "other"]).stdout, "the control does not run")
+    process = flip(trial, mine, trial.workspace / "other")
+    trial.check(flips_seen(mine) > 10, "nothing was swapped")
+    statuses = {}
+    for _ in range(120):
+        result = trial.run([*trial.sandbox(), "./prog"])
+        statuses[result.returncode] = statuses.get(result.returncode, 0) + 1
+        trial.check(MARKER.encode() not in result.stdout, "what the link leads to was executed")
+        trial.check(result.returncode != 0 or result.stdout == b"mine\n", f"status 0 and {result.stdout!r}")
+    stop(process)
+    # 125 where it was swapped after the decision, 127 where the link was there already.
+    trial.check(set(statuses) <= {0, 2, 125, 126, 127} and statuses.get(0, 0) > 3 and len(statuses) > 1, f"no race: {statuses}")
+
+
 @attack("49_broker_killed_at_any_moment")
 def _(trial):
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
