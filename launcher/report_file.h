@@ -13,14 +13,18 @@ namespace writ {
 
 class ReportFile {
  public:
-  // "-" is standard error, /dev/stdout and /dev/stderr are the streams themselves. A FIFO or device is opened at once;
-  // for all other names the directory is. Errors: what open(2) says of them; a directory.
+  // "-" is standard error; /dev/stdout, /dev/stderr and /dev/fd/N are the inherited descriptors themselves. A FIFO or
+  // device is opened at once; for all other names the directory is. Errors: what open(2) says of them; a directory; a
+  // descriptor that was not inherited or is not open for writing.
   [[nodiscard]] static Result<ReportFile> open(const std::string& path);
 
   // Writes `text`; a regular file is replaced as a whole (temporary file and rename(2) in the held directory).
   [[nodiscard]] Status write(std::string_view text) const;
 
  private:
+  [[nodiscard]] Status write_unnamed(int file, std::string_view text, const std::string& temporary) const;
+  [[nodiscard]] Status put_in_place(const std::string& temporary) const;
+
   std::string path_;  // for messages
   std::string name_;  // in `directory_`
   UniqueFd directory_;

@@ -107,6 +107,7 @@ Run::Step Run::choose_init() {
 // map; whether that is the end, init and the profile say.
 Run::Step Run::map_identity() {
   if (broker_.uid != 0) return {};
+  WRIT_STEP(require_launcher_capabilities());
   SandboxProcess& init = **broker_.init;
   const Status mapped = init.map_identity(setup_->identity.init_map);
   const bool optional = setup_->profile.requirement(Layer::kUserNamespace) == Requirement::kPrefer;

@@ -51,6 +51,13 @@ Result<Workspace> find_workspace(const RunOptions& options, const Person& person
   return Workspace{std::move(path), status.st_uid, status.st_gid, std::move(object)};
 }
 
+Result<ToolIdentity> identity_of_tool(const Person& person, const Workspace& workspace) {
+  if (person.uid == 0)
+    if (const NamespaceIds ids = read_namespace_ids(); ids.level == UserNamespaceLevel::kContained)
+      return choose_contained_identity(ids, workspace.owner_uid, workspace.owner_gid);
+  return choose_identity(person.uid, person.gid, workspace.owner_uid, workspace.owner_gid);
+}
+
 Result<Profile> load(const RunOptions& options, const Person& person, const std::string& workspace) {
   const ProfileStore store(person.configuration_home);
   WRIT_ASSIGN(const ProfileSource source, store.find_typed(options.profile));
@@ -168,7 +175,7 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
   WRIT_ASSIGN(Profile profile, load(options, person, workspace.path));
   WRIT_TRY(apply_options(profile, options, person));
   RunSetup setup;
-  setup.identity = choose_identity(person.uid, person.gid, workspace.owner_uid, workspace.owner_gid);
+  WRIT_ASSIGN(setup.identity, identity_of_tool(person, workspace));
   setup.tool_user_name = person.uid == 0 ? "writ" : person.name;
   setup.workspace = workspace.path;
   setup.workspace_object = workspace.object;

@@ -96,11 +96,15 @@ Status RunStreams::grant_input_file(const BrokerStart& broker) {
     if (copy.error().system_errno == EACCES && !ours) return {};
     return tl::unexpected<Error>(std::move(copy.error()));
   }
-  input_file_.reset(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-  input_copy_.reset(::fcntl(copy->get(), F_DUPFD_CLOEXEC, 3));
-  sources_[0] = copy->get();
-  owned_.push_back(std::move(*copy));
+  use_input_copy(std::move(*copy));
   return {};
+}
+
+void RunStreams::use_input_copy(UniqueFd copy) {
+  input_file_.reset(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  input_copy_.reset(::fcntl(copy.get(), F_DUPFD_CLOEXEC, 3));
+  sources_[0] = copy.get();
+  owned_.push_back(std::move(copy));
 }
 
 void RunStreams::pass_on_input_offset() const {
@@ -114,6 +118,10 @@ Status RunStreams::grant_others(const BrokerStart& broker) {
     if (is_terminal_[static_cast<std::size_t>(number)]) continue;
     WRIT_ASSIGN(const StreamKind kind, classify_stream(number));
     if (kind == StreamKind::kInputFile) WRIT_TRY(grant_input_file(broker));
+    if (kind == StreamKind::kUnnamedInput) {
+      WRIT_ASSIGN(UniqueFd copy, reopen_unnamed_read_only(number));
+      use_input_copy(std::move(copy));
+    }
     if (kind != StreamKind::kAppendedLog) continue;
     // `>> log 2>&1` is one stream: two pipes would mix up its order.
     const bool same = number == 2 && sources_[1] != 1 && !is_terminal_[1] && same_file(1, 2);

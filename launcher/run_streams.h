@@ -58,6 +58,7 @@ class RunStreams {
   Status use_pipe_for(int number);
   Status grant_others(const BrokerStart& broker);
   Status grant_input_file(const BrokerStart& broker);
+  void use_input_copy(UniqueFd copy);
   void pass_on_input_offset() const;
   void copy(OutputPipe& pipe);
 

@@ -34,6 +34,26 @@ bool is_connected_local_stream(int fd) {
   return ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0;
 }
 
+std::string name_of_descriptor(int fd) {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path.data(), path.size() - 1);
+  return std::string(path.data(), length <= 0 ? 0 : static_cast<std::size_t>(length));
+}
+
+// A regular file whose last name is gone: a here-document, tempfile.TemporaryFile, a memory file.
+Result<StreamKind> classify_unnamed_file(int fd, int flags) {
+  if (fd != STDIN_FILENO) return StreamKind::kPlain;
+  // Landlock knows no memory files (they lie on a mount that nobody can see), so only seals hold (memfd_create(2)).
+  if (name_of_descriptor(fd).starts_with("/memfd:")) {
+    const int seals = ::fcntl(fd, F_GET_SEALS);
+    const bool fixed_size = seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && (seals & F_SEAL_GROW) != 0;
+    if (fixed_size && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0) return StreamKind::kPlain;
+    return fail(stream_name(fd) + " is a memory file that the tool could change under others who use it",
+                "seal it (F_SEAL_WRITE, F_SEAL_SHRINK, F_SEAL_GROW), or put a pipe in between");
+  }
+  return (flags & O_ACCMODE) == O_RDONLY ? StreamKind::kPlain : StreamKind::kUnnamedInput;
+}
+
 }  // namespace
 
 Result<StreamKind> classify_stream(int fd) {
@@ -47,8 +67,7 @@ Result<StreamKind> classify_stream(int fd) {
     return fail(stream_name(fd) + " is a socket that could be connected or sent elsewhere",
                 "put a pipe in between, as in: … | writ run -- … | …");
   if (!S_ISREG(status.st_mode)) return StreamKind::kPlain;
-  // A file without a name (a here-document, a memory file) is nobody else's to change.
-  if (status.st_nlink == 0) return StreamKind::kPlain;
+  if (status.st_nlink == 0) return classify_unnamed_file(fd, flags);
   if (fd == STDIN_FILENO) return StreamKind::kInputFile;
   return (flags & O_APPEND) != 0 ? StreamKind::kAppendedLog : StreamKind::kPlain;
 }
@@ -67,14 +86,22 @@ bool same_object(int one, int other) {
 Result<UniqueFd> clone_file_mount(int fd) {
   auto direct = clone_mount_tree(fd, "");
   if (direct || direct.error().system_errno != EINVAL) return direct;
-  std::array<char, PATH_MAX> path{};
-  const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path.data(), path.size() - 1);
-  if (length <= 0) return fail_errno(errno, "cannot find the name of " + stream_name(fd));
-  const UniqueFd found(::open(path.data(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+  const std::string path = name_of_descriptor(fd);
+  if (path.empty()) return fail_errno(errno, "cannot find the name of " + stream_name(fd));
+  const UniqueFd found(::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
   if (!found.valid() || !same_object(found.get(), fd))
     return fail_errno(ESTALE, "cannot find the file of " + stream_name(fd) + " by its name",
                       "use a pipe: cat FILE | writ run …");
   return clone_mount_tree(found.get(), "");
+}
+
+// Opens what `object` refers to, for reading, at the offset of the stream `fd`.
+Result<UniqueFd> open_again(int object, int fd) {
+  UniqueFd reopened(::open(("/proc/self/fd/" + std::to_string(object)).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!reopened.valid()) return fail_errno(errno, "cannot reopen " + stream_name(fd) + " read-only");
+  const off_t offset = ::lseek(fd, 0, SEEK_CUR);
+  if (offset > 0) ::lseek(reopened.get(), offset, SEEK_SET);
+  return reopened;
 }
 
 }  // namespace
@@ -83,11 +110,9 @@ Result<UniqueFd> reopen_read_only(int fd) {
   WRIT_ASSIGN(const UniqueFd tree, clone_file_mount(fd));
   WRIT_TRY(restrict_mount_tree(tree.get(),
                                abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
-  UniqueFd reopened(::open(("/proc/self/fd/" + std::to_string(tree.get())).c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!reopened.valid()) return fail_errno(errno, "cannot reopen " + stream_name(fd) + " read-only");
-  const off_t offset = ::lseek(fd, 0, SEEK_CUR);
-  if (offset > 0) ::lseek(reopened.get(), offset, SEEK_SET);
-  return reopened;
+  return open_again(tree.get(), fd);
 }
+
+Result<UniqueFd> reopen_unnamed_read_only(int fd) { return open_again(fd, fd); }
 
 }  // namespace writ

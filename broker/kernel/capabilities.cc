@@ -86,6 +86,16 @@ bool kept_in_bounding_set(cap_value_t capability) {
   return std::find(kRootSupervisor.begin(), kRootSupervisor.end(), capability) != kRootSupervisor.end();
 }
 
+// Without these no tool of root's can be made somebody else: its ids, its private directories, its bounding set.
+constexpr std::array<cap_value_t, 4> kRootLauncher = {CAP_CHOWN, CAP_SETGID, CAP_SETUID, CAP_SETPCAP};
+
+std::string capability_name(cap_value_t capability) {
+  char* const name = cap_to_name(capability);
+  std::string text = name == nullptr ? std::to_string(capability) : name;
+  cap_free(name);
+  return text;
+}
+
 Status reduce_bounding_set() {
   for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability)
     if (!kept_in_bounding_set(capability) && cap_get_bound(capability) == 1 && cap_drop_bound(capability) != 0)
@@ -94,6 +104,21 @@ Status reduce_bounding_set() {
 }
 
 }  // namespace
+
+Status require_launcher_capabilities() {
+  const cap_t current = cap_get_proc();
+  if (current == nullptr) return fail_errno(errno, "cannot read the broker's capabilities");
+  std::string missing;
+  for (const cap_value_t wanted : kRootLauncher) {
+    cap_flag_value_t held = CAP_CLEAR;
+    cap_get_flag(current, wanted, CAP_EFFECTIVE, &held);
+    if (held == CAP_CLEAR) missing += (missing.empty() ? "" : ", ") + capability_name(wanted);
+  }
+  cap_free(current);
+  if (missing.empty()) return {};
+  return fail("uid 0 without the capabilities of root cannot make a tool somebody else; missing: " + missing,
+              "run Writ as an ordinary user, or give the container these capabilities (docker: --cap-add)");
+}
 
 Status limit_broker_capabilities(BrokerStage stage) {
   if (stage == BrokerStage::kSupervisingAsRoot) WRIT_TRY(reduce_bounding_set());

@@ -17,6 +17,10 @@ namespace writ {
 // returns 0 or -errno.
 [[nodiscard]] long keep_only_mount_authority();
 
+// Checks that uid 0 has what it needs in order to start a tool that is somebody else. The error names what is missing.
+// What only the view needs is not asked for here: its layer says so itself, and may be left out.
+[[nodiscard]] Status require_launcher_capabilities();
+
 // What a broker still has to do once its tool runs.
 enum class BrokerStage : std::uint8_t {
   kSupervising,        // an ordinary user's: nothing that needs a capability

@@ -9,6 +9,15 @@
 #include "broker/kernel/user_namespace.h"
 
 namespace writ {
+namespace {
+
+// The host's root rules the mounts it sees. Everybody else, root of a container included, rules only those of a
+// namespace that it made.
+bool has_own_mounts(const BrokerStart& broker) {
+  return broker.uid != 0 || broker.ids.level == UserNamespaceLevel::kContained;
+}
+
+}  // namespace
 
 Result<SandboxProcess> start_init(const BrokerStart& broker, NetworkStart network, InitParent parent) {
   InitOptions options;
@@ -17,6 +26,7 @@ Result<SandboxProcess> start_init(const BrokerStart& broker, NetworkStart networ
   options.identity = {broker.uid, broker.uid, broker.gid, broker.gid};
   // Root does not know yet whom the tool will be: that is the owner of the workspace.
   if (broker.uid == 0) options.user_namespace = UserNamespaceStart::kBrokerMapped;
+  options.groups = broker.ids.groups;
   return SandboxProcess::start(options);
 }
 
@@ -24,13 +34,16 @@ BrokerStart start_broker(NetworkStart network) {
   BrokerStart broker;
   broker.uid = ::geteuid();
   broker.gid = ::getegid();
+  if (broker.uid == 0) broker.ids = read_namespace_ids();
   if (broker.uid != 0) broker.mount_authority = enter_own_user_namespace();
   // Init is made before our own mount namespace, so that the two copies of the host's mounts are made side by side.
   broker.init.emplace(start_init(broker, network));
-  if (broker.uid != 0 && broker.mount_authority) {
+  if (has_own_mounts(broker) && broker.mount_authority) {
     const long entered = enter_mount_namespace();
     if (entered < 0)
       broker.mount_authority = fail_errno(static_cast<int>(-entered), "cannot make the broker's mount namespace");
+    // Root of a container still has to map the tool's identity and to hand over directories.
+    if (broker.uid == 0) return broker;
     if (const long kept = keep_only_mount_authority(); kept < 0)
       broker.mount_authority = fail_errno(static_cast<int>(-kept), "cannot reduce the broker's capabilities");
   }
@@ -38,7 +51,7 @@ BrokerStart start_broker(NetworkStart network) {
 }
 
 Status own_mount_namespace(const BrokerStart& broker) {
-  if (broker.uid != 0) return broker.mount_authority;
+  if (has_own_mounts(broker)) return broker.mount_authority;
   if (const long entered = enter_mount_namespace(); entered < 0)
     return fail_errno(static_cast<int>(-entered), "cannot make the broker's mount namespace");
   if (const long cut = make_all_mounts_private(); cut < 0)

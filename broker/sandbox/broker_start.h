@@ -15,6 +15,7 @@ namespace writ {
 struct BrokerStart {
   uid_t uid = 0;  // effective ids of the person, before any namespace
   gid_t gid = 0;
+  NamespaceIds ids;  // where uid is 0: of which namespace
   // How the broker can make mounts; an error means that there can be no view.
   Status mount_authority;
   std::optional<Result<SandboxProcess>> init;  // always set by start_broker

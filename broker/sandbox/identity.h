@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "broker/base/error.h"
+#include "broker/kernel/namespace_ids.h"
 #include "broker/kernel/user_namespace.h"
 
 namespace writ {
@@ -33,6 +34,12 @@ inline constexpr std::uint32_t kInsideId = 1000;
 // `owner_uid`, `owner_gid`. Pure.
 [[nodiscard]] ToolIdentity choose_identity(std::uint32_t broker_uid, std::uint32_t broker_gid, std::uint32_t owner_uid,
                                            std::uint32_t owner_gid);
+
+// The same for a broker that is uid 0 of a user namespace below the host's: `unshare -Ur`, a rootless container. No id
+// beyond the namespace's own can be given to the tool there, nor can ownership be translated. Pure. Error: the only id
+// there is would be the host's root.
+[[nodiscard]] Result<ToolIdentity> choose_contained_identity(const NamespaceIds& ids, std::uint32_t owner_uid,
+                                                             std::uint32_t owner_gid);
 
 }  // namespace writ
 

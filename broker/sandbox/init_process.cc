@@ -214,11 +214,12 @@ void judge_layers() {
 }
 
 // Root's init starts with ids that its user namespace does not map; from here on it is the sandbox's own identity.
-void take_identity(UserNamespaceStart start) {
-  if (start != UserNamespaceStart::kBrokerMapped) return;
+void take_identity(const InitOptions& options) {
+  if (options.user_namespace != UserNamespaceStart::kBrokerMapped) return;
   const std::uint32_t gid = init.plan->identity.inside_gid;
   const std::uint32_t uid = init.plan->identity.inside_uid;
-  require(SetupStep::kIdentity, raw_syscall(SYS_setgroups, 0, nullptr));
+  if (options.groups == SupplementaryGroups::kCanBeDropped)
+    require(SetupStep::kIdentity, raw_syscall(SYS_setgroups, 0, nullptr));
   require(SetupStep::kIdentity, raw_syscall(SYS_setresgid, gid, gid, gid));
   require(SetupStep::kIdentity, raw_syscall(SYS_setresuid, uid, uid, uid));
   // The change of identity cleared both (prctl(2)): the death signal, and the right to its own /proc files, which the
@@ -227,7 +228,11 @@ void take_identity(UserNamespaceStart start) {
   require(SetupStep::kIdentity, raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0));
 }
 
+// Attached first and cloned then: before 6.15 a tree that is still detached cannot be cloned (open_tree(2): EINVAL). The
+// view keeps the attached mount, init the clone, which stays writable.
 void attach_proc() {
+  require(SetupStep::kAttachProc,
+          raw_syscall(SYS_move_mount, init.proc, "", AT_FDCWD, "/proc", abi::kMoveMountFromEmptyPath));
   const long clone =
       raw_syscall(SYS_open_tree, init.proc, "", abi::kOpenTreeClone | abi::kOpenTreeCloexec | AT_EMPTY_PATH);
   require(SetupStep::kAttachProc, clone);
@@ -235,10 +240,9 @@ void attach_proc() {
   const abi::MountAttributes read_only{
       abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute, 0, 0, 0};
   require(SetupStep::kAttachProc,
-          raw_syscall(SYS_mount_setattr, clone, "", AT_EMPTY_PATH, &read_only, sizeof read_only));
-  require(SetupStep::kAttachProc,
-          raw_syscall(SYS_move_mount, clone, "", AT_FDCWD, "/proc", abi::kMoveMountFromEmptyPath));
-  raw_syscall(SYS_close, clone);
+          raw_syscall(SYS_mount_setattr, init.proc, "", AT_EMPTY_PATH, &read_only, sizeof read_only));
+  raw_syscall(SYS_close, init.proc);
+  init.proc = static_cast<int>(clone);
 }
 
 void enter_view() {
@@ -388,7 +392,7 @@ void run_init_process(int control, const InitOptions& options) {
   make_namespaces(options);
   receive_plan();
   judge_layers();
-  take_identity(options.user_namespace);
+  take_identity(options);
   if (wanted(Layer::kUtsNamespace))
     require(SetupStep::kHostName,
             set_host_name(init.plan_bytes + init.plan->host_name.offset, init.plan->host_name.length));

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "broker/kernel/namespace_ids.h"
 #include "broker/kernel/user_namespace.h"
 
 namespace writ {
@@ -30,6 +31,8 @@ struct InitOptions {
   int user_namespace_error = 0;  // positive errno: why it is absent
   int pid_namespace_error = 0;   // positive errno: why init is not pid 1 of its own namespace
   IdentityMap identity{};        // kSelfMapped
+  // kBrokerMapped: whether init can drop the broker's groups, which it must where it can.
+  SupplementaryGroups groups = SupplementaryGroups::kCanBeDropped;
 };
 
 // Does the work described above on the borrowed SOCK_SEQPACKET socket `control`; never returns.

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,15 +16,15 @@
 #include "broker/grant/tree_grant.h"
 #include "broker/kernel/kernel_abi.h"
 #include "broker/kernel/mount_tree.h"
-#include "broker/kernel/raw_syscall.h"
+#include "broker/sandbox/host_path.h"
+#include "broker/sandbox/view_denials.h"
+#include "broker/sandbox/view_devices.h"
 #include "broker/sandbox/view_mounts.h"
 
 namespace writ {
 namespace {
 
-bool lies_in(std::string_view path, std::string_view tree) {
-  return path.substr(0, tree.size()) == tree && (path.size() == tree.size() || path[tree.size()] == '/');
-}
+enum class Denied : std::uint8_t { kNo, kWholly };
 
 // A grant after it was opened: where it appears, and what it really is.
 struct OpenedGrant {
@@ -33,6 +32,9 @@ struct OpenedGrant {
   OpenedTree tree;
   std::string real_path;  // canonical path on the host
   std::string link;       // not empty: appears as this symbolic link, because its target is granted anyway
+  PathAccess access = PathAccess::kRead;  // what the deny rules leave of the grant's own
+  Execution execution = Execution::kAllowed;
+  Denied denied = Denied::kNo;
 };
 
 // One thing to put into the view, in the order of its path.
@@ -40,6 +42,7 @@ struct Placement {
   std::string path;
   OpenedGrant* grant = nullptr;  // null: hide what is there
   TreeKind kind = TreeKind::kDirectory;
+  CoverKind cover = CoverKind::kEmpty;
 };
 
 // Ownership is translated only in trees of the person's own data: /usr and /etc of a root broker must keep files that
@@ -49,53 +52,8 @@ constexpr std::array<std::string_view, 16> kSystemTrees = {"/usr",   "/etc",    
                                                            "/dev",   "/proc",   "/sys", "/run"};
 
 bool is_system_path(std::string_view path) {
-  if (lies_in(path, "/var/tmp") || lies_in(path, "/dev/shm")) return false;
-  return std::any_of(kSystemTrees.begin(), kSystemTrees.end(), [&](auto tree) { return lies_in(path, tree); });
-}
-
-struct DeviceNode {
-  std::string_view name;
-  unsigned major_number;
-  unsigned minor_number;
-};
-
-// Documentation/admin-guide/devices.txt of the kernel.
-constexpr std::array<DeviceNode, 6> kDevices = {
-    {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}};
-
-struct DeviceLink {
-  std::string_view path;
-  std::string_view target;
-};
-constexpr std::array<DeviceLink, 5> kDeviceLinks = {{{"/dev/fd", "/proc/self/fd"},
-                                                     {"/dev/stdin", "/proc/self/fd/0"},
-                                                     {"/dev/stdout", "/proc/self/fd/1"},
-                                                     {"/dev/stderr", "/proc/self/fd/2"},
-                                                     {"/dev/ptmx", "pts/ptmx"}}};
-
-std::string path_of_descriptor(int fd) {
-  std::array<char, PATH_MAX> target{};
-  const std::string link = "/proc/self/fd/" + std::to_string(fd);
-  const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
-  return std::string(target.data(), length <= 0 ? 0 : static_cast<std::size_t>(length));
-}
-
-// Opens the normal, absolute `path` with O_PATH; `real` receives its canonical form. A path that opens without
-// following any link is canonical already, which spares asking /proc for most of them.
-UniqueFd open_and_resolve(const std::string& path, std::string& real) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_NO_SYMLINKS;
-  const long direct = raw_syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how);
-  if (direct >= 0) {
-    real = path;
-    return UniqueFd(static_cast<int>(direct));
-  }
-  if (direct != -ELOOP && direct != -ENOSYS) return UniqueFd();
-  UniqueFd object(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (object.valid()) real = path_of_descriptor(object.get());
-  if (real.empty()) object.reset();  // without /proc nothing can be compared: treated as unreachable by the caller
-  return object;
+  if (path_lies_in(path, "/var/tmp") || path_lies_in(path, "/dev/shm")) return false;
+  return std::any_of(kSystemTrees.begin(), kSystemTrees.end(), [&](auto tree) { return path_lies_in(path, tree); });
 }
 
 // Most secrets exist on no host. The directories where they gather are listed once instead of looking for each.
@@ -136,9 +94,9 @@ MountOptions scratch_options(const char* mode, std::uint64_t size) {
 
 // The kernel's own trees are interfaces to the host, not files: its processes, devices and settings.
 Status refuse_kernel_trees(const PathGrant& grant, const std::string& real_path) {
-  const bool settings = lies_in(real_path, "/sys") && grant.access == PathAccess::kWrite;
-  const bool shared_memory = lies_in(real_path, "/dev/shm") && real_path != "/dev/shm";
-  if (!settings && !lies_in(real_path, "/proc") && (shared_memory || !lies_in(real_path, "/dev"))) return {};
+  const bool settings = path_lies_in(real_path, "/sys") && grant.access == PathAccess::kWrite;
+  const bool shared_memory = path_lies_in(real_path, "/dev/shm") && real_path != "/dev/shm";
+  if (!settings && !path_lies_in(real_path, "/proc") && (shared_memory || !path_lies_in(real_path, "/dev"))) return {};
   return fail("cannot grant " + quote_bytes(grant.path) + (settings ? " for writing" : "") +
                   ": it is an interface to the host's kernel, not a tree of files",
               "the sandbox has a /proc and a /dev of its own");
@@ -161,25 +119,28 @@ class ViewBuilder {
   Status place_areas();
   Status place_shared_memory();
   Status place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch);
-  Status place_devices();
-  Status place_device(const DeviceNode& node);
   Status place_all();
   Status place_grant(OpenedGrant& opened);
   Status place_hidden(const Placement& placement);
   Status place_accounts();
+  Execution execution_of(const PathGrant& grant) const;
+  Status take_denied_from_grants();
+  void place_denial(const OpenedGrant& opened, const Denial& denial);
+  Status forbid_execution(const OpenedGrant& opened);
   Status protect_grant(const OpenedGrant& opened);
   Status protect_mounts(const OpenedGrant& opened, const std::vector<ProtectedMount>& mounts, PathAccess access);
   bool granted_below(const std::string& path) const;
   bool home_is_private() const;
   int ownership_namespace(const OpenedGrant& opened) const;
+  std::size_t tree_of(const OpenedGrant& opened) const { return static_cast<std::size_t>(&opened - grants_.data()); }
   void note(const std::string& path, std::string kind) { view_.entries.push_back({path, std::move(kind)}); }
 
   const Profile& profile_;
   ViewOptions options_;
   View view_;
   std::vector<OpenedGrant> grants_;
+  DenialPlan denials_;  // its trees are grants_
   std::vector<Placement> placements_;
-  std::vector<UniqueFd> read_only_at_end_;
   std::optional<ViewMounts> mounts_;
 };
 
@@ -196,7 +157,7 @@ Status ViewBuilder::note_link(OpenedGrant& opened) {
   const ssize_t length = ::readlink(opened.grant->path.c_str(), target.data(), target.size());
   if (length <= 0) return {};
   for (const PathGrant& other : profile_.filesystem.grants)
-    if (&other != opened.grant && lies_in(opened.real_path, other.path) && other.path != opened.grant->path)
+    if (&other != opened.grant && path_lies_in(opened.real_path, other.path) && other.path != opened.grant->path)
       opened.link.assign(target.data(), static_cast<std::size_t>(length));
   return {};
 }
@@ -220,7 +181,10 @@ Status ViewBuilder::open_grants() {
         continue;
       return tl::unexpected<Error>(std::move(tree.error()));
     }
-    OpenedGrant opened{&grant, std::move(*tree), {}, {}};
+    if (grant.scope == PathScope::kExact && tree->kind == TreeKind::kDirectory)
+      return fail("the rule for " + quote_bytes(grant.path) + " names one object, and that is a directory",
+                  "write " + quote_bytes(grant.path + "/*") + " for the whole tree");
+    OpenedGrant opened{&grant, std::move(*tree), {}, {}, grant.access, execution_of(grant)};
     WRIT_TRY(recognise_workspace(grant.path, opened.tree.object.get()));
     // What is held is what counts; its canonical path only serves to find secrets in it.
     const bool followed = opened.tree.links == LinksFollowed::kSome;
@@ -234,9 +198,34 @@ Status ViewBuilder::open_grants() {
   return {};
 }
 
+Execution ViewBuilder::execution_of(const PathGrant& grant) const {
+  const bool denied =
+      grant.execution == Execution::kDenied ||
+      (grant.access == PathAccess::kWrite && profile_.filesystem.writable_execution == Execution::kDenied);
+  return denied ? Execution::kDenied : Execution::kAllowed;
+}
+
+// Deny rules are stronger than every grant: what is denied as a whole leaves the view, or keeps what is left of it.
+Status ViewBuilder::take_denied_from_grants() {
+  std::vector<DenialTree> trees;
+  trees.reserve(grants_.size());
+  for (const OpenedGrant& opened : grants_)
+    trees.push_back({opened.grant->path, opened.real_path, opened.tree.object.get(), opened.access, opened.tree.kind});
+  WRIT_ASSIGN(denials_, plan_denials(profile_.filesystem, trees));
+  view_.warnings.insert(view_.warnings.end(), denials_.warnings.begin(), denials_.warnings.end());
+  for (const Denial& denial : denials_.denials) {
+    OpenedGrant& opened = grants_[denial.tree];
+    if (!denial.relative.empty()) continue;
+    if (denial.rights.has(Right::kRead)) opened.denied = Denied::kWholly;
+    if (denial.rights.has(Right::kWrite)) opened.access = PathAccess::kRead;
+    if (denial.rights.has(Right::kExecute)) opened.execution = Execution::kDenied;
+  }
+  return {};
+}
+
 bool ViewBuilder::granted_below(const std::string& path) const {
   return std::any_of(grants_.begin(), grants_.end(),
-                     [&](const OpenedGrant& g) { return g.grant->path != path && lies_in(g.grant->path, path); });
+                     [&](const OpenedGrant& g) { return g.grant->path != path && path_lies_in(g.grant->path, path); });
 }
 
 // True when the host's own permissions keep the tool away from `path` whatever the view shows (/etc/shadow): its
@@ -257,7 +246,7 @@ Status ViewBuilder::hide_in_grants(const std::string& hidden) {
   if (::fstat(object.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + quote_bytes(hidden));
   if (out_of_reach(hidden, status)) return {};
   for (const OpenedGrant& opened : grants_) {
-    if (!opened.link.empty() || !lies_in(real, opened.real_path)) continue;
+    if (!opened.link.empty() || !path_lies_in(real, opened.real_path)) continue;
     const std::string at = opened.grant->path + real.substr(opened.real_path.size());
     if (real == opened.real_path) {
       if (opened.grant->path == hidden || opened.grant->path == real) continue;  // named exactly
@@ -276,7 +265,9 @@ Status ViewBuilder::hide_in_grants(const std::string& hidden) {
 }
 
 Status ViewBuilder::collect_placements() {
-  for (OpenedGrant& opened : grants_) placements_.push_back({opened.grant->path, &opened, opened.tree.kind});
+  for (OpenedGrant& opened : grants_)
+    if (opened.denied == Denied::kNo) placements_.push_back({opened.grant->path, &opened, opened.tree.kind});
+  for (const Denial& denial : denials_.denials) place_denial(grants_[denial.tree], denial);
   const SecretPlaces places(options_.home);
   for (const std::string& hidden : profile_.filesystem.hide)
     if (places.may_hold(hidden)) WRIT_TRY(hide_in_grants(hidden));
@@ -289,9 +280,9 @@ Status ViewBuilder::collect_placements() {
 bool ViewBuilder::home_is_private() const {
   if (options_.home.empty() || options_.home == "/") return false;
   for (const std::string_view taken : {"/dev", "/proc", "/sys"})
-    if (lies_in(options_.home, taken) && !lies_in(options_.home, "/dev/shm")) return false;
+    if (path_lies_in(options_.home, taken) && !path_lies_in(options_.home, "/dev/shm")) return false;
   return std::none_of(grants_.begin(), grants_.end(),
-                      [&](const OpenedGrant& g) { return lies_in(options_.home, g.grant->path); });
+                      [&](const OpenedGrant& g) { return path_lies_in(options_.home, g.grant->path); });
 }
 
 Status ViewBuilder::place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch) {
@@ -314,10 +305,11 @@ Status ViewBuilder::place_areas() {
   for (const char* directory : {"/proc", "/run", "/var", "/dev/pts"})
     WRIT_TRY(mounts_->make_place(directory, TreeKind::kDirectory));
   WRIT_ASSIGN(view_.scratch, make_detached_mount("tmpfs", scratch_options("0755", profile_.limits.tmp_size),
-                                                          abi::kMountNoSuid | abi::kMountNoDevices));
+                                                 abi::kMountNoSuid | abi::kMountNoDevices));
+  WRIT_TRY(mounts_->hold_for_cloning(view_.scratch.get()));
   WRIT_TRY(place_scratch("/tmp", "tmp", 01777, view_.scratch.get()));
   // One /tmp for both, unless something is to be mounted beneath /var/tmp: a mount point cannot lie behind a link.
-  if (granted_below("/var/tmp") || lies_in(options_.home, "/var/tmp"))
+  if (granted_below("/var/tmp") || path_lies_in(options_.home, "/var/tmp"))
     WRIT_TRY(place_scratch("/var/tmp", "var-tmp", 01777, view_.scratch.get()));
   else
     WRIT_TRY(mounts_->make_link("/var/tmp", "/tmp"));
@@ -336,25 +328,23 @@ Status ViewBuilder::place_shared_memory() {
   return {};
 }
 
-Status ViewBuilder::place_device(const DeviceNode& node) {
-  const std::string path = "/dev/" + std::string(node.name);
-  WRIT_ASSIGN(const UniqueFd mount,
-              clone_restricted_tree(AT_FDCWD, path, abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoExecute));
-  struct stat status {};
-  if (::fstat(mount.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + path);
-  // A swapped node would be another device (runc CVE-2025-52565); looked at is what will be attached.
-  if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(node.major_number, node.minor_number))
-    return fail(path + " of this host is not the device it should be");
-  WRIT_TRY(mounts_->make_place(path, TreeKind::kFile));
-  return mounts_->attach(path, mount.get());
+// What is denied for reading is covered once everything above it is in place.
+void ViewBuilder::place_denial(const OpenedGrant& opened, const Denial& denial) {
+  if (denial.relative.empty() || !denial.rights.has(Right::kRead) || opened.denied == Denied::kWholly) return;
+  if (!opened.link.empty()) return;  // the tree that the link leads to has the same denial
+  placements_.push_back({opened.grant->path + "/" + denial.relative, nullptr, denial.kind, CoverKind::kForbidden});
 }
 
-Status ViewBuilder::place_devices() {
-  for (const DeviceNode& node : kDevices) WRIT_TRY(place_device(node));
-  for (const DeviceLink& link : kDeviceLinks)
-    WRIT_TRY(mounts_->make_link(std::string(link.path), std::string(link.target)));
-  note("/dev", "device");
-  if (options_.devpts.valid()) WRIT_TRY(mounts_->attach("/dev/pts", options_.devpts.get()));
+// Before the protected names of the tree, whose mounts would otherwise lie under these.
+Status ViewBuilder::forbid_execution(const OpenedGrant& opened) {
+  for (const Denial& denial : denials_.denials) {
+    if (&grants_[denial.tree] != &opened || denial.relative.empty() || denial.rights.has(Right::kRead)) continue;
+    const PathAccess access = denial.rights.has(Right::kWrite) ? PathAccess::kRead : opened.access;
+    WRIT_ASSIGN(const UniqueFd mount,
+                make_tree_grant(denial.object.get(), {access, Execution::kDenied, ownership_namespace(opened)}));
+    WRIT_TRY(mounts_->attach(opened.grant->path + "/" + denial.relative, mount.get()));
+    note(opened.grant->path + "/" + denial.relative, "not executable");
+  }
   return {};
 }
 
@@ -366,8 +356,9 @@ int ViewBuilder::ownership_namespace(const OpenedGrant& opened) const {
 Status ViewBuilder::protect_mounts(const OpenedGrant& opened, const std::vector<ProtectedMount>& mounts,
                                    PathAccess access) {
   for (const ProtectedMount& entry : mounts) {
-    WRIT_ASSIGN(UniqueFd mount, make_tree_grant(entry.object.get(), {access, profile_.filesystem.writable_execution,
-                                                                     ownership_namespace(opened)}));
+    const Execution execution = denials_.execution_at(tree_of(opened), entry.name, opened.execution);
+    WRIT_ASSIGN(const UniqueFd mount,
+                make_tree_grant(entry.object.get(), {access, execution, ownership_namespace(opened)}));
     const std::string path = opened.grant->path + "/" + entry.name;
     Status attached = mounts_->attach(path, mount.get());
     if (!attached && attached.error().system_errno == ENOENT) {
@@ -383,16 +374,17 @@ Status ViewBuilder::protect_mounts(const OpenedGrant& opened, const std::vector<
 }
 
 Status ViewBuilder::protect_grant(const OpenedGrant& opened) {
-  if (opened.grant->access != PathAccess::kWrite || opened.tree.kind != TreeKind::kDirectory) return {};
-  WRIT_ASSIGN(const ProtectedInventory inventory,
-              inspect_protected_names(opened.tree.object.get(), profile_.filesystem.protect));
+  if (opened.access != PathAccess::kWrite || opened.tree.kind != TreeKind::kDirectory) return {};
+  std::vector<std::string> names = profile_.filesystem.protect;
+  const std::vector<std::string>& denied = denials_.unchangeable[tree_of(opened)];
+  names.insert(names.end(), denied.begin(), denied.end());
+  WRIT_ASSIGN(const ProtectedInventory inventory, inspect_protected_names(opened.tree.object.get(), names));
   WRIT_TRY(protect_mounts(opened, inventory.ancestors_to_pin, PathAccess::kWrite));
   WRIT_TRY(protect_mounts(opened, inventory.mounts_to_protect, PathAccess::kRead));
   view_.warnings.insert(view_.warnings.end(), inventory.warnings.begin(), inventory.warnings.end());
   UniqueFd root(::fcntl(opened.tree.object.get(), F_DUPFD_CLOEXEC, 3));
   if (!root.valid()) return fail_errno(errno, "cannot keep the workspace for watching it");
-  view_.guarded.push_back(
-      {std::move(root), opened.grant->path, profile_.filesystem.protect, profile_.filesystem.report_changes});
+  view_.guarded.push_back({std::move(root), opened.grant->path, std::move(names), profile_.filesystem.report_changes});
   return {};
 }
 
@@ -402,10 +394,8 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
     note(path, "link");
     return mounts_->make_link(path, opened.link);
   }
-  const bool writable = opened.grant->access == PathAccess::kWrite;
-  const Execution execution = writable ? profile_.filesystem.writable_execution : Execution::kAllowed;
   auto mount =
-      make_tree_grant(opened.tree.object.get(), {opened.grant->access, execution, ownership_namespace(opened)});
+      make_tree_grant(opened.tree.object.get(), {opened.access, opened.execution, ownership_namespace(opened)});
   if (!mount && ownership_namespace(opened) >= 0)
     mount.error().hint = "this file system cannot translate ownership; give " + quote_bytes(path) +
                          " to an ordinary user (chown), whose identity the tool then takes";
@@ -413,28 +403,29 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
   WRIT_TRY(mounts_->make_place(path, opened.tree.kind));
   WRIT_TRY(mounts_->attach(path, mount->get()));
   mounts_->add_tree(path);
-  note(path, writable ? "write" : "read");
+  note(path, opened.access == PathAccess::kWrite ? "write" : "read");
+  WRIT_TRY(forbid_execution(opened));
   return protect_grant(opened);
 }
 
 Status ViewBuilder::place_hidden(const Placement& placement) {
-  note(placement.path, "hidden");
+  note(placement.path, placement.cover == CoverKind::kForbidden ? "denied" : "hidden");
   if (placement.kind == TreeKind::kFile) {
-    WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_file());
+    WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_file(placement.cover));
     return mounts_->attach(placement.path, empty.get());
   }
-  if (!granted_below(placement.path)) {
-    WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_directory());
+  if (placement.cover == CoverKind::kForbidden || !granted_below(placement.path)) {
+    WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_directory(placement.cover));
     return mounts_->attach(placement.path, empty.get());
   }
   // Something below it was granted by name: the mask needs places to mount on.
-  WRIT_ASSIGN(UniqueFd mask, make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", "64k"}},
-                                                 abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
-  UniqueFd later(::fcntl(mask.get(), F_DUPFD_CLOEXEC, 3));
-  if (!later.valid()) return fail_errno(errno, "cannot hide " + quote_bytes(placement.path));
+  std::vector<MaskPlace> places;
+  for (const OpenedGrant& opened : grants_)
+    if (opened.grant->path != placement.path && path_lies_in(opened.grant->path, placement.path))
+      places.push_back({opened.grant->path.substr(placement.path.size() + 1), opened.tree.kind, opened.link});
+  WRIT_ASSIGN(const UniqueFd mask, ViewMounts::make_mask(places));
   WRIT_TRY(mounts_->attach(placement.path, mask.get()));
-  mounts_->add_area(placement.path, std::move(mask));
-  read_only_at_end_.push_back(std::move(later));
+  mounts_->add_tree(placement.path);
   return {};
 }
 
@@ -470,11 +461,12 @@ Status ViewBuilder::place_all() {
 Result<View> ViewBuilder::build() {
   WRIT_TRY(start_assembly());
   WRIT_TRY(open_grants());
+  WRIT_TRY(take_denied_from_grants());
   WRIT_TRY(collect_placements());
   WRIT_TRY(place_areas());
-  WRIT_TRY(place_devices());
+  WRIT_TRY(place_devices(*mounts_, options_.devpts));
+  note("/dev", "device");
   WRIT_TRY(place_all());
-  for (const UniqueFd& mask : read_only_at_end_) WRIT_TRY(restrict_mount(mask.get(), abi::kMountReadOnly));
   WRIT_ASSIGN(view_.root, mounts_->finish());
   return std::move(view_);
 }

@@ -40,7 +40,8 @@ DeniedObject find_denied(const std::string& path) {
     denied.kind = kind_of(denied.object.get());
     return denied;
   }
-  for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+  for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+       slash = path.rfind('/', slash - 1)) {
     std::string real;
     if (!open_and_resolve(path.substr(0, slash), real).valid()) continue;
     denied.real_path = real + path.substr(slash);
@@ -59,7 +60,12 @@ class DenialPlanner {
   explicit DenialPlanner(std::span<const DenialTree> trees) : trees_(trees) { plan_.unchangeable.resize(trees.size()); }
 
   Status deny(const std::vector<PathPattern>& patterns, Rights rights) {
-    for (const PathPattern& pattern : patterns) WRIT_TRY(deny_path(pattern.path, rights));
+    for (const PathPattern& pattern : patterns) {
+      WRIT_TRY(deny_path(pattern.path, rights));
+      // A grant may have a denied name and lead somewhere else.
+      for (std::size_t i = 0; i < trees_.size(); ++i)
+        if (pattern.matches(trees_[i].path)) WRIT_TRY(add(i, "", rights, trees_[i].kind, trees_[i].object));
+    }
     return {};
   }
 
@@ -168,6 +174,13 @@ class DenialPlanner {
 };
 
 }  // namespace
+
+Execution DenialPlan::execution_at(std::size_t tree, std::string_view relative, Execution tree_execution) const {
+  const bool denied = std::any_of(denials.begin(), denials.end(), [&](const Denial& denial) {
+    return denial.tree == tree && denial.rights.has(Right::kExecute) && path_lies_in(relative, denial.relative);
+  });
+  return denied ? Execution::kDenied : tree_execution;
+}
 
 Result<DenialPlan> plan_denials(const FilesystemPolicy& policy, std::span<const DenialTree> trees) {
   DenialPlanner planner(trees);

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -44,6 +45,9 @@ struct DenialPlan {
   // For each tree: names that can neither be changed nor made (writable trees only).
   std::vector<std::vector<std::string>> unchangeable;
   std::vector<std::string> warnings;  // escaped sentences
+
+  // What a mount at `relative` of a tree may execute, where the tree itself gives `tree_execution`.
+  [[nodiscard]] Execution execution_at(std::size_t tree, std::string_view relative, Execution tree_execution) const;
 };
 
 // Plans the deny rules of `policy` over `trees`. Errors: a denied file has more hard links than can be searched for.

@@ -18,8 +18,14 @@ namespace {
 
 // Names used in the root while we build; removed before the view is finished.
 const std::string kSyntheticFile = ".writ-synthetic-file-";
-constexpr const char* kEmptyFile = ".writ-empty-file";
-constexpr const char* kEmptyDirectory = ".writ-empty-directory";
+// By CoverKind. Without any mode bit nobody but a capable user opens them; the tool has no capability, and the mount is
+// read-only, so their owner cannot give itself the bits either.
+constexpr std::array<const char*, kCoverKindCount> kEmptyFiles = {".writ-empty-file", ".writ-forbidden-file"};
+constexpr std::array<const char*, kCoverKindCount> kEmptyDirectories = {".writ-empty-directory",
+                                                                        ".writ-forbidden-directory"};
+constexpr std::array<mode_t, kCoverKindCount> kFileModes = {0444, 0};
+constexpr std::array<mode_t, kCoverKindCount> kDirectoryModes = {0555, 0};
+constexpr const char* kHeldMount = ".writ-held-mount";
 
 // Where the root is attached on kernels that cannot attach to a detached tree: a directory every host has and the
 // broker does not use. Only our own mount namespace sees it.
@@ -61,6 +67,17 @@ SplitPath split(const std::string& relative) {
   const std::size_t slash = relative.rfind('/');
   if (slash == std::string::npos) return {"", relative};
   return {relative.substr(0, slash), relative.substr(slash + 1)};
+}
+
+Status make_mask_place(int mask, const MaskPlace& place) {
+  const bool is_tree = place.link.empty() && place.kind == TreeKind::kDirectory;
+  const auto [parent_path, name] = split(place.path);
+  WRIT_ASSIGN(const UniqueFd parent, make_directories(mask, is_tree ? place.path : parent_path));
+  if (is_tree) return {};
+  const int made = place.link.empty() ? ::mknodat(parent.get(), name.c_str(), S_IFREG | 0644, 0)
+                                      : ::symlinkat(place.link.c_str(), parent.get(), name.c_str());
+  if (made != 0 && errno != EEXIST) return fail_errno(errno, "cannot make " + quote_bytes(place.path) + " in the view");
+  return {};
 }
 
 }  // namespace
@@ -143,8 +160,8 @@ void ViewMounts::add_area(const std::string& path, UniqueFd directory) {
 
 // A mount whose root has been removed cannot be attached any more (ENOENT), so the originals go in finish().
 Result<UniqueFd> ViewMounts::clone_original(const std::string& name) {
-  return clone_restricted_tree(
-      root_.get(), name, abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute);
+  return clone_restricted_tree(root_.get(), name,
+                               abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute);
 }
 
 Result<UniqueFd> ViewMounts::make_synthetic_file(std::string_view content) {
@@ -157,22 +174,38 @@ Result<UniqueFd> ViewMounts::make_synthetic_file(std::string_view content) {
   return clone_original(name);
 }
 
-Result<UniqueFd> ViewMounts::make_empty_file() {
-  if (empty_files_++ == 0 && ::mknodat(root_.get(), kEmptyFile, S_IFREG | 0444, 0) != 0)
+Result<UniqueFd> ViewMounts::make_empty_file(CoverKind kind) {
+  const auto index = static_cast<std::size_t>(kind);
+  if (empty_files_[index] == MadeOriginal::kNo &&
+      ::mknodat(root_.get(), kEmptyFiles[index], S_IFREG | kFileModes[index], 0) != 0)
     return fail_errno(errno, "cannot make an empty file for the view");
-  return clone_original(kEmptyFile);
+  empty_files_[index] = MadeOriginal::kYes;
+  return clone_original(kEmptyFiles[index]);
 }
 
-Result<UniqueFd> ViewMounts::make_empty_directory() {
-  if (empty_directories_++ == 0 && ::mkdirat(root_.get(), kEmptyDirectory, 0555) != 0)
+Result<UniqueFd> ViewMounts::make_empty_directory(CoverKind kind) {
+  const auto index = static_cast<std::size_t>(kind);
+  if (empty_directories_[index] == MadeOriginal::kNo &&
+      ::mkdirat(root_.get(), kEmptyDirectories[index], kDirectoryModes[index]) != 0)
     return fail_errno(errno, "cannot make an empty directory for the view");
-  return clone_original(kEmptyDirectory);
+  empty_directories_[index] = MadeOriginal::kYes;
+  return clone_original(kEmptyDirectories[index]);
+}
+
+Result<UniqueFd> ViewMounts::make_mask(const std::vector<MaskPlace>& places) {
+  WRIT_ASSIGN(UniqueFd mask, make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", "64k"}},
+                                                 abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
+  for (const MaskPlace& place : places) WRIT_TRY(make_mask_place(mask.get(), place));
+  WRIT_TRY(restrict_mount(mask.get(), abi::kMountReadOnly));
+  return mask;
 }
 
 void ViewMounts::remove_originals() {
   for (int i = 0; i < synthetic_files_; ++i) ::unlinkat(root_.get(), (kSyntheticFile + std::to_string(i)).c_str(), 0);
-  if (empty_files_ > 0) ::unlinkat(root_.get(), kEmptyFile, 0);
-  if (empty_directories_ > 0) ::unlinkat(root_.get(), kEmptyDirectory, AT_REMOVEDIR);
+  for (std::size_t i = 0; i < kCoverKindCount; ++i) {
+    if (empty_files_[i] == MadeOriginal::kYes) ::unlinkat(root_.get(), kEmptyFiles[i], 0);
+    if (empty_directories_[i] == MadeOriginal::kYes) ::unlinkat(root_.get(), kEmptyDirectories[i], AT_REMOVEDIR);
+  }
 }
 
 Status ViewMounts::attach_root_for_assembly() {
@@ -183,10 +216,26 @@ Status ViewMounts::attach_root_for_assembly() {
   return {};
 }
 
+Status ViewMounts::hold_for_cloning(int mount) {
+  if (!attached_) return {};
+  WRIT_ASSIGN(const UniqueFd place, make_directories(root_.get(), kHeldMount));
+  return attach_mount(mount, place.get());
+}
+
+Status ViewMounts::release_held_mount() {
+  if (!attached_) return {};
+  const std::string path = std::string(kAssemblyPoint) + "/" + kHeldMount;
+  if (::umount2(path.c_str(), MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT)
+    return fail_errno(errno, "cannot take down what the view was made from");
+  ::unlinkat(root_.get(), kHeldMount, AT_REMOVEDIR);
+  return {};
+}
+
 Result<UniqueFd> ViewMounts::finish() {
   last_parent_ = {};
   areas_.clear();
   remove_originals();
+  WRIT_TRY(release_held_mount());
   WRIT_TRY(restrict_mount(root_.get(), abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices));
   if (!attached_) return std::move(root_);
   auto clone = clone_mount_tree(root_.get(), "");

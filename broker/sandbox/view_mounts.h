@@ -3,6 +3,9 @@
 #ifndef WRIT_BROKER_SANDBOX_VIEW_MOUNTS_H_
 #define WRIT_BROKER_SANDBOX_VIEW_MOUNTS_H_
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +22,20 @@ struct PrivateArea {
   UniqueFd directory;
 };
 
+// Something that is to appear below a mask: where (relative to the mask), and as what.
+struct MaskPlace {
+  std::string path;
+  TreeKind kind;
+  std::string link;  // not empty: a symbolic link to this
+};
+
+// What stands in the place of something that is not shown.
+enum class CoverKind : std::uint8_t {
+  kEmpty,      // can be read and has nothing in it
+  kForbidden,  // cannot be opened: EACCES says that a rule denies it
+};
+inline constexpr std::size_t kCoverKindCount = 2;
+
 class ViewMounts {
  public:
   // Starts with an empty root: a tmpfs limited to `root_size` bytes.
@@ -32,7 +49,8 @@ class ViewMounts {
   // Makes a symbolic link in the root or a private area.
   [[nodiscard]] Status make_link(const std::string& path, const std::string& target);
 
-  // Attaches the borrowed `mount` at `path`; the place must exist. No component of the path is followed through a symbolic link.
+  // Attaches the borrowed `mount` at `path`; the place must exist. No component of the path is followed through a
+  // symbolic link.
   [[nodiscard]] Status attach(const std::string& path, int mount);
 
   // Tells that from now on everything below `path` lies in `directory` (a private area that was attached there).
@@ -44,8 +62,12 @@ class ViewMounts {
   // A detached, read-only clone of a synthetic file, of an empty one or of an empty directory; the originals vanish in
   // finish().
   [[nodiscard]] Result<UniqueFd> make_synthetic_file(std::string_view content);
-  [[nodiscard]] Result<UniqueFd> make_empty_file();
-  [[nodiscard]] Result<UniqueFd> make_empty_directory();
+  [[nodiscard]] Result<UniqueFd> make_empty_file(CoverKind kind);
+  [[nodiscard]] Result<UniqueFd> make_empty_directory(CoverKind kind);
+
+  // A detached, read-only directory with nothing in it but `places`. All of them are made beforehand, because a mount
+  // that is attached in a detached tree cannot be made read-only any more (mount_setattr(2): EINVAL).
+  [[nodiscard]] static Result<UniqueFd> make_mask(const std::vector<MaskPlace>& places);
 
   [[nodiscard]] int root() const { return root_.get(); }
 
@@ -55,6 +77,10 @@ class ViewMounts {
   // Attaches the root in the current mount namespace, so that attaching works before kernel 6.15.
   [[nodiscard]] Status attach_root_for_assembly();
 
+  // Makes it possible to clone parts of the detached `mount` (borrowed) until finish(): before kernel 6.15 it has to be
+  // attached for that as well. Nothing to do where the root is not attached.
+  [[nodiscard]] Status hold_for_cloning(int mount);
+
  private:
   explicit ViewMounts(UniqueFd root) : root_(std::move(root)) {}
   struct Place {
@@ -62,6 +88,7 @@ class ViewMounts {
     std::string relative;  // below it
     bool in_tree;
   };
+  enum class MadeOriginal : std::uint8_t { kNo, kYes };
   struct HeldParent {
     int directory = -1;  // borrowed: root or area
     std::string path;    // below it
@@ -72,14 +99,15 @@ class ViewMounts {
   void forget_parent_beneath(const std::string& path);
   [[nodiscard]] Result<UniqueFd> clone_original(const std::string& name);
   void remove_originals();
+  [[nodiscard]] Status release_held_mount();
 
   UniqueFd root_;
   std::vector<PrivateArea> areas_;
   std::vector<std::string> trees_;
   HeldParent last_parent_;
   int synthetic_files_ = 0;
-  int empty_files_ = 0;
-  int empty_directories_ = 0;
+  std::array<MadeOriginal, kCoverKindCount> empty_files_{};
+  std::array<MadeOriginal, kCoverKindCount> empty_directories_{};
   bool attached_ = false;
 };
 

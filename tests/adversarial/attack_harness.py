@@ -243,6 +243,20 @@ def processes_with(token):
     return found
 
 
+def orphaned_inits():
+    """Inits of sandboxes whose Writ is gone: their command line is blank, and a running one's parent is Writ."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cmdline").read_bytes().startswith(b"writ-init\0"):
+                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                if pathlib.Path(f"/proc/{parent}/comm").read_text().strip() not in ("writ", "spawner_bench"):
+                    found.append(int(entry.name))
+        except OSError:
+            pass
+    return found
+
+
 def eventually(condition, seconds=5):
     end = time.monotonic() + seconds
     while not condition():

@@ -67,6 +67,21 @@ def _(trial):
         trial.check(held.kind == "STOPPED", f"/proc/1/fd/{number}: {held}")
 
 
+@attack("11_command_line_of_init")
+def _(trial):
+    """Pid 1 begins as a copy of Writ, whose options may hold secrets. Its command line shows nothing of them, not even
+    their length, from the first moment on."""
+    secret = {"ANOTHER_SECRET": MARKER}
+    for options in (["--env", f"NAME={MARKER}"], ["--env", f"NAME={MARKER * 300}"], []):
+        trial.stops("read", "/proc/1/cmdline", MARKER, control_arguments=("read", "/proc/self/cmdline", MARKER), options=options,
+                    environment=secret)
+        script = "i=0; while [ $i -lt 40 ]; do i=$((i+1)); cat /proc/1/cmdline /proc/1/task/1/cmdline; echo; done"
+        result = trial.shell_inside(script, options=options, environment=secret)
+        lines = set(result.stdout.split(b"\n")) - {b""}
+        trial.check(lines == {b"writ-init\0writ-init\0"}, f"{options}: {lines}")
+    trial.check(str(trial.base).encode() not in lines.pop(), "a path of the host")
+
+
 @attack("12_writ_by_number")
 def _(trial):
     """The broker and its parent by the numbers that they have on the host, from inside; and the broker from outside by

@@ -16,6 +16,7 @@ from writ_testing import (ROOT, expect_equal, main, marked_processes, only,  # n
 
 ROUNDS_AT_START = 120
 ROUNDS_WHILE_RUNNING = 10
+ROUNDS_OF_WHOLE_RUNS = 50
 
 # A tool that leaves processes behind in every way there is. `$0` is the mark by which they are found.
 DAEMONS = """
@@ -213,10 +214,56 @@ def test_a_killed_writ_leaves_nothing(case):
         (case.workspace / "started").unlink(missing_ok=True)
         process = start_daemons(case, "exec sleep 300.6")
         wait_for(case)
-        assert len(marked_processes(case.mark)) > 2, "the control: the processes can be seen"
+        assert wait_until(lambda: len(marked_processes(case.mark)) > 2), "the control: the processes can be seen"
         process.kill()
         process.wait()
         assert_all_gone(case, before, groups)
+
+
+def stage_of(process, case):
+    """How far a run has come: its init, its tool, its end. Looked at just before the kill, so it may be further."""
+    if process.poll() is not None:
+        return "ended"
+    children = descendants(process.pid)
+    if not children:
+        return "no init yet, or all ended"
+    return "tool runs" if (case.workspace / "started").exists() else "being made"
+
+
+def descendants(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+
+
+def test_a_writ_killed_at_random_moments_of_a_whole_run(case):
+    """From the first instruction to the report: with a tool that makes protected files, floods a pipe and leaves daemons,
+    so that the quarantine, the guard and the report are hit as well."""
+    script = DAEMONS + "touch started; mkdir -p .git/hooks; echo evil > .git/hooks/x; echo evil > .envrc; head -c 300000 /dev/zero; sleep 0.02"
+    report, chance, stages = case.temporary / "report.json", random.Random(11), {}
+    options, program = ["--report", report], ["sh", "-c", script, case.mark]
+    started = time.monotonic()
+    case.run(*options, program=program, text=False)
+    whole = time.monotonic() - started
+    assert report.exists(), "the control: a run that nobody kills reports"
+    groups, own = cgroups(), {case.workspace / name for name in ("started", ".envrc", ".git", ".git/hooks", ".git/hooks/x")}
+    for _ in range(ROUNDS_OF_WHOLE_RUNS):
+        for name in ("started", ".envrc", ".git/hooks/x"):
+            (case.workspace / name).unlink(missing_ok=True)
+        process = case.start(*options, program=program)
+        time.sleep(chance.uniform(0, 1.2 * whole))
+        stage = stage_of(process, case)
+        stages[stage] = stages.get(stage, 0) + 1
+        process.kill()
+        process.wait()
+        case.nothing_left(5)
+        left = {path for path in pathlib.Path(case.workspace).rglob("*")} - own
+        expect_equal((stage, left, os.listdir(case.temporary)), (stage, set(), ["report.json"]))
+        assert report.read_text().endswith("}\n"), "half a report"
+    expect_equal((network_namespaces_of(case.mark), cgroups() - groups), (set(), set()))
+    print(f"        {ROUNDS_OF_WHOLE_RUNS} runs of {whole * 1000:.0f} ms killed: {stages}")
+    assert len(stages) >= 3 and stages.get("tool runs", 0) > 5, f"the moments were not random: {stages}"
 
 
 def test_a_writ_killed_with_its_group_leaves_nothing(case):

@@ -11,7 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import expect_equal, expect_in, expect_not_in, main, only, writ_program  # noqa: E402
+from writ_testing import ROOT, Skip, expect_equal, expect_in, expect_not_in, main, only, writ_program  # noqa: E402
 
 
 def data_directory(case, name="data"):
@@ -173,6 +173,19 @@ def test_secrets_are_hidden_unless_named(case):
     expect_equal(shown, "PRIVATE\n")
 
 
+def test_a_file_named_inside_of_a_hidden_directory(case):
+    """The directory is hidden, the file in it is there, and nothing can be made beside it."""
+    case.write_home(".ssh/id_ed25519", "PRIVATE")
+    case.write_home(".ssh/known_hosts", "public")
+    case.write_home(".ssh/keys/one", "named")
+    case.write_home("notes", "mine")
+    script = f"cd {case.home} && cat notes .ssh/known_hosts .ssh/keys/one && find .ssh | sort && ! touch .ssh/new && ! touch .ssh/known_hosts"
+    options = ["--read", case.home, "--read", case.home / ".ssh/known_hosts", "--read", case.home / ".ssh/keys"]
+    for order in (options, options[4:] + options[:4]):
+        result = case.run(*order, program=["sh", "-c", script])
+        expect_equal((result.returncode, result.stdout), (0, "minepublicnamed.ssh\n.ssh/keys\n.ssh/keys/one\n.ssh/known_hosts\n"))
+
+
 @only("root", "user")
 def test_the_home_as_workspace_hides_the_secrets(case):
     case.write_home(".ssh/id_ed25519", "PRIVATE\n", mode=0o600)
@@ -213,6 +226,31 @@ def test_the_tool_cannot_reach_writs_own_files_in_a_home_that_is_its_workspace(c
 
 
 # --- --env ---
+
+
+def test_supplementary_groups(case):
+    """Root's are dropped. An ordinary user's stay, and do no more than the grants allow: what they may read of the system
+    can be read, what they may write can be written where it was granted for writing."""
+    if not ROOT:
+        raise Skip("only root can give a user another group")
+    tree = case.base / "tree"
+    tree.mkdir()
+    tree.chmod(0o775)
+    for name in ("shared", "secret"):
+        (tree / name).write_text("groups\n", encoding="ascii")
+        (tree / name).chmod(0o664 if name == "shared" else 0o660)
+        os.chown(tree / name, 777, 4545)
+    program = ["sh", "-c", f"cat {tree}/secret; echo x >> {tree}/shared; echo $?; cat {tree}/../outside; echo $?"]
+    case.write("outside", "PRIVATE", mode=0o664, inside=case.base)
+    identity = {**case.identity(), "extra_groups": [4545]}
+    def outcome(option):
+        result = subprocess.run(case.command(option, tree, program=program), env=case.environment(), cwd=case.workspace, text=True,
+                                capture_output=True, check=False, timeout=30, **identity)
+        return result.stdout.split()
+    # As root the tool is not in the group, and translated ownership (root's workspace) does not make it so.
+    reads, writes = (["2", "1"], ["2", "1"]) if case.runs_as_root else (["groups", "2", "1"], ["groups", "0", "1"])
+    expect_equal(outcome("--read"), reads)
+    expect_equal(outcome("--write"), writes)
 
 
 def test_the_environment_is_an_allow_list(case):

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -172,6 +173,43 @@ def test_a_report_to_a_pipe_that_nobody_reads_is_an_error_and_no_hang(case):
     case.give_to_writ(pipe)
     case.refused("--report", pipe, program=["touch", "done"], says=["pipe", "No such device or address"])
     assert not (case.workspace / "done").exists()
+
+
+def test_report_to_an_inherited_descriptor(case):
+    """As a shell's process substitution gives it; the tool does not get the descriptor."""
+    for name in ("/dev/fd", "/proc/self/fd"):
+        read, write = os.pipe()
+        os.set_inheritable(write, True)
+        result = case.run("--report", f"{name}/{write}", program=["sh", "-c", "ls /proc/self/fd | wc -l; exit 3"], pass_fds=[write])
+        os.close(write)
+        with os.fdopen(read, encoding="utf-8") as pipe:
+            check(json.load(pipe), SCHEMA)
+        expect_equal((result.returncode, result.stdout, result.stderr), (3, "4\n", ""))
+    words = [word if word != "REPORT" else ">(cat >&2)" for word in case.command("--report", "REPORT", program=["echo", "out"])]
+    result = subprocess.run(["bash", "-c", " ".join(words) + "; wait"], capture_output=True, text=True, timeout=30, check=False,
+                            env=case.environment(), cwd=case.workspace, **case.identity())
+    expect_equal((result.returncode, result.stdout), (0, "out\n"))
+    check(json.loads(result.stderr), SCHEMA)
+
+
+def test_a_report_to_a_descriptor_that_is_not_ours_to_write(case):
+    """Not open, open for reading only, or one of Writ's own: an error before anything runs."""
+    for number in [*range(3, 40), 1023, 2147483647]:
+        result = case.refused("--report", f"/dev/fd/{number}", program=["touch", "done"], says=[f"descriptor {number} is not open", "hint"])
+        expect_equal(result.stdout, "")
+    with open("/dev/null", encoding="utf-8") as source:
+        case.refused("--report", "/dev/fd/0", program=["touch", "done"], stdin=source, says="descriptor 0 is not open for writing")
+    for name in ("x", "-1", "", "1x", "99999999999999999999", "../fd/1"):
+        case.refused("--report", f"/dev/fd/{name}", program=["touch", "done"], says="report")
+    assert not (case.workspace / "done").exists()
+
+
+def test_a_report_whose_reader_has_gone(case):
+    read, write = os.pipe()
+    os.close(read)
+    case.refused("--report", f"/dev/fd/{write}", program=["touch", "done"], pass_fds=[write], says="Broken pipe")
+    os.close(write)
+    assert (case.workspace / "done").exists(), "known only when it is written"
 
 
 def test_a_tool_cannot_redirect_the_report_by_a_link(case):

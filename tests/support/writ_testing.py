@@ -54,7 +54,8 @@ class _Programs:
         target = os.path.join(self.directory.name, name)
         if not os.path.exists(target):
             sources = {"writ": (["WRIT_BIN", "WRIT"], "build/release/bin/writ"),
-                       "deny-syscalls": (["WRIT_DENY_SYSCALLS"], "build/release/bin/deny-syscalls")}
+                       "deny-syscalls": (["WRIT_DENY_SYSCALLS"], "build/release/bin/deny-syscalls"),
+                       "old-mount-kernel": (["WRIT_OLD_MOUNT_KERNEL"], "build/release/bin/old-mount-kernel")}
             shutil.copy(_program(*sources[name]), target)
             os.chmod(target, 0o755)
         return target
@@ -219,8 +220,8 @@ class Case:
     def nothing_left(self, seconds=5):
         """No process and no mount of this case's sandboxes exists; retries, because a killed init dies by itself."""
         def left():
-            return marked_processes(self.mark), mounts_with(self.mark), stray_files()
-        assert wait_until(lambda: left() == ([], [], []), seconds), f"left over: {left()}"
+            return marked_processes(self.mark), mounts_with(self.mark), stray_files(), orphaned_inits()
+        assert wait_until(lambda: left() == ([], [], [], []), seconds), f"left over: {left()}"
 
 
 def stray_files():
@@ -251,6 +252,20 @@ def _of_each_process(file):
 def marked_processes(mark):
     """Processes with `mark` somewhere in their command line; zombies have none."""
     return [pid for pid, line in _of_each_process("cmdline") if mark.encode() in line]
+
+
+def orphaned_inits():
+    """Inits of sandboxes whose Writ is gone. They show no command line of their own; a running one's parent is Writ."""
+    found = []
+    for pid, line in _of_each_process("cmdline"):
+        try:
+            if line.startswith(b"writ-init\0"):
+                parent = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1]
+                if pathlib.Path(f"/proc/{parent}/comm").read_text(encoding="ascii").strip() not in ("writ", "spawner_bench"):
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
 
 
 def mounts_with(mark):
@@ -290,6 +305,17 @@ def expect_not_in(part, whole):
 def deny(*faults):
     """A command prefix under which the named system calls fail (NAME[=ERRNO])."""
     return [_programs.path("deny-syscalls"), *faults, "--"]
+
+
+# A user namespace in which this user is an ordinary one again. Whoever starts it rules what runs in it.
+AS_SOMEBODY = ["unshare", "--user", "--map-user=4242", "--map-group=4242"]
+
+
+def old_mount_kernel(case):
+    """A command prefix under which mounts behave as before Linux 6.15. Its supervisor must rule what it supervises, so an
+    ordinary user's is root of a user namespace, and Writ runs as an ordinary user inside of that."""
+    program = ["env", "OLD_MOUNT_KERNEL_COUNT=1", _programs.path("old-mount-kernel")]
+    return program if case.runs_as_root else ["unshare", "-Ur", *program, *AS_SOMEBODY]
 
 
 def writ_program():

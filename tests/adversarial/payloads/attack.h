@@ -29,6 +29,8 @@ extern const struct attack namespace_attacks[];
 extern const struct attack sharing_attacks[];
 extern const struct attack socket_attacks[];
 extern const struct attack resource_attacks[];
+extern const struct attack transfer_attacks[];
+extern const struct attack passing_attacks[];
 
 int escaped(const char* format, ...) __attribute__((format(printf, 1, 2)));
 int undecided(const char* why);

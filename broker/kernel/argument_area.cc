@@ -1,0 +1,41 @@
+#include "broker/kernel/argument_area.h"
+
+#include <cstddef>
+#include <cstring>
+
+namespace writ {
+namespace {
+
+// Arguments first, the environment behind them, without a gap (execve(2) puts them there).
+struct Area {
+  char* begin = nullptr;
+  char* end_of_arguments = nullptr;
+  char* end = nullptr;
+};
+Area area;
+
+char* end_of(char* text) { return text + std::strlen(text) + 1; }
+
+// glibc gives main's arguments to constructors. Here, because `environ` points elsewhere after the first setenv(3).
+[[gnu::constructor]] void find_argument_area(int argc, char** argv, char** environment) {
+  if (argc < 1 || argv[0] == nullptr) return;
+  area.begin = argv[0];
+  area.end_of_arguments = end_of(argv[argc - 1]);
+  area.end = area.end_of_arguments;
+  for (char** entry = environment; *entry != nullptr; ++entry) area.end = end_of(*entry);
+}
+
+}  // namespace
+
+void blank_argument_area(const char* title) {
+  if (area.begin == nullptr || area.end < area.end_of_arguments) return;
+  std::memset(area.begin, 0, static_cast<std::size_t>(area.end - area.begin));
+  const std::size_t length = std::strlen(title);
+  if (area.begin + length + 1 >= area.end_of_arguments) return;
+  std::memcpy(area.begin, title, length);
+  // A last byte that is not zero makes the kernel show a title, up to its first zero (fs/proc/base.c: get_mm_cmdline);
+  // without it the length of what was there would show.
+  area.end_of_arguments[-1] = '.';
+}
+
+}  // namespace writ
