@@ -13,6 +13,8 @@ constexpr std::string_view kFooter =
     "  writ run -- python3 script.py                 work in this directory, see the system, nothing else\n"
     "  writ run --profile build -- make -j2\n"
     "  writ run --read ~/data --timeout 60s -- ./tool --flag\n"
+    "  writ why default read ~/.ssh/id_ed25519        what a profile decides, and why\n"
+    "  writ profile list                              the profiles there are\n"
     "  writ doctor                                    what this host can enforce\n";
 
 // One command of `writ`. `parse` gets the words behind its name.
@@ -30,6 +32,8 @@ Command parsed_by(const TypedWords& typed) {
 
 constexpr auto kCommands = std::to_array<CommandEntry>({
     {{"run", "Run a program in a sandbox"}, parsed_by<parse_run_options>},
+    {{"why", "Say what a profile decides about one access, and what would change it"}, parsed_by<parse_why_options>},
+    {{"profile", "Look at profiles, check them, compare them"}, parsed_by<parse_profile_options>},
     {{"doctor", "Say what this host can enforce, layer by layer"}, parsed_by<parse_doctor_options>},
 });
 

@@ -26,6 +26,7 @@ std::vector<OptionSpec> grant_option_specs(RunOptions& options) {
       {"-C,--workspace", "Workspace instead of the current directory", "DIR", &options.workspace},
       {"-r,--read", "Grant a file or tree for reading", "PATH", &options.read},
       {"-w,--write", "Grant a file or tree for reading and writing", "PATH", &options.write},
+      {"--manifest", "Grant nothing beyond this profile file, the upper bound of the tool", "FILE", &options.manifests},
       {"--network", "Network of the sandbox", "none|host", &options.network},
   };
 }

@@ -18,6 +18,7 @@ struct RunOptions {
   std::string workspace;                      // empty: the current directory
   std::vector<std::string> read;              // --read PATH
   std::vector<std::string> write;             // --write PATH
+  std::vector<std::string> manifests;         // --manifest FILE
   std::vector<std::string> environment;       // --env NAME or NAME=VALUE
   std::vector<std::string> preferred_layers;  // --prefer LAYER
   std::string timeout;                        // --timeout DURATION, empty: as the profile says
