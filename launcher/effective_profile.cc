@@ -10,8 +10,7 @@ namespace {
 
 Result<Bound> read_manifest(const std::string& file, const BoundContext& context) {
   WRIT_ASSIGN(const ProfileSource source, context.store.find_typed(file));
-  WRIT_ASSIGN(Profile profile,
-              load_profile(source, profile_context(context.store, context.person, context.workspace)));
+  WRIT_ASSIGN(Profile profile, load_profile(source, profile_context(context.store, context.person, context.workspace)));
   return Bound{BoundKind::kManifest, "the manifest " + quote_bytes(file), std::move(profile)};
 }
 

@@ -22,8 +22,9 @@ constexpr auto kMechanisms = std::to_array<MechanismWords>({
     {"network_namespace", "made beside other work, nothing for each connection"},
     {"separate_sandbox", "one more launch, some milliseconds, each time the command runs"},
     {"not_in_force", "nothing: denied until a person can be asked while the program runs"},
+    {"host_network", "nothing"},
 });
-static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kNotInForce) + 1);
+static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kHostNetwork) + 1);
 
 constexpr std::array<LimitWords, 9> kLimits = {{
     {"wall_time", "a timer of Writ's: SIGTERM, then SIGKILL for the whole sandbox", "nothing"},

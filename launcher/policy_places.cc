@@ -58,9 +58,9 @@ std::vector<std::string> names_of(const PathGrant& grant) {
 
 Status guard_place(FilesystemPolicy& filesystem, const std::string& granted, const std::string& place) {
   if (granted == place || lies_in(granted, place))
-    return fail(quote_bytes(granted) + " cannot be granted for writing: Writ takes its policy from " +
-                    quote_bytes(place),
-                "grant it for reading");
+    return fail(
+        quote_bytes(granted) + " cannot be granted for writing: Writ takes its policy from " + quote_bytes(place),
+        "grant it for reading");
   if (lies_in(place, granted)) add_once(filesystem.protect, place.substr(granted.size() + 1));
   return {};
 }

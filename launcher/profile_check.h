@@ -1,4 +1,5 @@
-// `writ profile check`: everything about a profile that can be known without running it: mistakes, failed cases, advice.
+// `writ profile check`: everything about a profile that can be known without running it: mistakes, failed cases,
+// advice.
 #ifndef WRIT_LAUNCHER_PROFILE_CHECK_H_
 #define WRIT_LAUNCHER_PROFILE_CHECK_H_
 

@@ -93,7 +93,7 @@ constexpr auto kSubcommands = std::to_array<Subcommand>({
      ExtraOption::kAll,
      "Examples:\n"
      "  writ profile explain strict\n"
-     "  writ profile explain ./my.yaml --all       also each place for secrets\n",
+     "  writ profile explain ./my.yaml --all       also each place for secrets and each protected name\n",
      run_profile_explain},
     {{"schema", "Print the JSON Schema of profiles, for editors"},
      kNoNames,
@@ -132,7 +132,8 @@ Parsed<ProfileOptions> parse_subcommand(const Subcommand& subcommand, std::span<
   options.run = subcommand.run;
   bool json = false;
   bool extra = false;
-  CommandSpec spec{"writ profile " + std::string(subcommand.title.name), subcommand.title.summary, subcommand.footer, {}};
+  CommandSpec spec{
+      "writ profile " + std::string(subcommand.title.name), subcommand.title.summary, subcommand.footer, {}};
   add_options(spec, subcommand, options, json, extra);
   if (const auto read = read_words(spec, words); !read) return tl::unexpected(read.error());
   const NamesSpec& names = subcommand.names;
@@ -159,8 +160,8 @@ Parsed<ProfileOptions> parse_profile_options(const TypedWords& typed) {
     if (!words.empty() && words.front() == titles[i].name)
       return parse_subcommand(kSubcommands[i], std::span(words).subspan(1));
   }
-  return tl::unexpected(
-      answer_without_command({"writ profile", "Look at profiles, check them, compare them", kFooter, {}}, titles, words));
+  return tl::unexpected(answer_without_command(
+      {"writ profile", "Look at profiles, check them, compare them", kFooter, {}}, titles, words));
 }
 
 int run_profile_command(const ProfileOptions& options) { return options.run(options); }

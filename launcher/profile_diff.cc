@@ -55,7 +55,8 @@ std::string diff_text(const std::vector<ProfileChange>& changes, Colour colour) 
   std::string text;
   std::optional<std::string> section;
   for (const ProfileChange& change : changes) {
-    if (section != change.section) text += painted(change.section.empty() ? "profile" : change.section, Tint::kStrong, colour) + "\n";
+    if (section != change.section)
+      text += painted(change.section.empty() ? "profile" : change.section, Tint::kStrong, colour) + "\n";
     section = change.section;
     text += change_text(change, colour);
   }
@@ -92,8 +93,10 @@ std::vector<ProfileChange> compare_outlines(const std::vector<OutlineEntry>& bef
       const Subject subject = subject_of(entry);
       if (!is_compared(entry) || !seen.insert(subject).second) continue;
       const ChangeKind kind = entry.key.empty() ? ChangeKind::kItem : ChangeKind::kValue;
-      ProfileChange change{kind, entry.section, subject.second, value_in(old_values, subject), value_in(new_values, subject)};
-      if (std::find(sections.begin(), sections.end(), change.section) == sections.end()) sections.push_back(change.section);
+      ProfileChange change{kind, entry.section, subject.second, value_in(old_values, subject),
+                           value_in(new_values, subject)};
+      if (std::find(sections.begin(), sections.end(), change.section) == sections.end())
+        sections.push_back(change.section);
       if (change.before != change.after) changes.push_back(std::move(change));
     }
   }
@@ -114,9 +117,8 @@ int run_profile_diff(const ProfileOptions& options) {
   const OutlineContext context = outline_context(reading->context());
   const std::vector<ProfileChange> changes =
       compare_outlines(outline_profile(before->profile, context), outline_profile(after->profile, context));
-  const std::string text = options.format == OutputFormat::kJson
-                               ? diff_json(changes, options)
-                               : diff_text(changes, colour_for_standard_output());
+  const std::string text = options.format == OutputFormat::kJson ? diff_json(changes, options)
+                                                                 : diff_text(changes, colour_for_standard_output());
   return print_result(text, changes.empty() ? 0 : 1);
 }
 

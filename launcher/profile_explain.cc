@@ -1,6 +1,7 @@
 #include "launcher/profile_explain.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,7 +24,7 @@ namespace {
 
 constexpr std::size_t kRuleWidth = 44;
 constexpr std::size_t kNameWidth = 20;
-constexpr std::size_t kMechanismWidth = 40;
+constexpr std::size_t kMechanismWidth = 60;
 
 std::string padded(std::string text, std::size_t width) {
   // Characters, not bytes: continuation bytes of UTF-8 take no column.
@@ -33,6 +34,10 @@ std::string padded(std::string text, std::size_t width) {
   return text + "  ";
 }
 
+// Rules that every profile has, or that come in long lists, are counted unless all are asked for.
+enum class RuleGroup : std::uint8_t { kWritten, kSecret, kProtected, kBuiltIn };
+inline constexpr std::array<std::string_view, 4> kRuleGroupNames = {"written", "secret", "protected", "built_in"};
+
 // Everything that is explained, before it is text or JSON.
 struct Explanation {
   const ReadProfile* read;
@@ -41,11 +46,18 @@ struct Explanation {
   OutlineContext context;
 
   [[nodiscard]] const Rule& rule(const EnforcedRule& enforced) const { return policy.rules()[enforced.rule]; }
-  // One of the places that are hidden in every profile.
-  [[nodiscard]] bool is_secret(const Rule& rule) const {
+  [[nodiscard]] RuleGroup group_of(const Rule& rule) const {
+    if (rule.origin.line != 0) return RuleGroup::kWritten;
     const auto* path = std::get_if<PathPattern>(&rule.resource);
-    if (path == nullptr || rule.effect != Effect::kDeny || rule.origin.line != 0) return false;
-    return std::find(context.secrets.begin(), context.secrets.end(), path->path) != context.secrets.end();
+    if (path == nullptr || rule.effect != Effect::kDeny) return RuleGroup::kBuiltIn;
+    switch (policy.decide_path(rule.rights, path->path).cause) {
+      case DecisionCause::kSecret:
+        return RuleGroup::kSecret;
+      case DecisionCause::kProtected:
+        return RuleGroup::kProtected;
+      default:
+        return RuleGroup::kWritten;
+    }
   }
 };
 
@@ -78,17 +90,27 @@ class ExplanationText {
 
   void add_rules() {
     heading("Files and addresses");
-    std::size_t secrets = 0;
+    std::array<std::size_t, kRuleGroupNames.size()> counted{};
     for (const EnforcedRule& enforced : explanation_.lowering.enforced) {
       const Rule& rule = explanation_.rule(enforced);
-      if (explanation_.is_secret(rule) && detail_ == Detail::kSummary)
-        ++secrets;
-      else
+      const RuleGroup group = explanation_.group_of(rule);
+      if (group == RuleGroup::kWritten || detail_ == Detail::kEverything)
         add_rule(rule.text(), enforced.mechanism, rule.origin);
+      else
+        ++counted[static_cast<std::size_t>(group)];
     }
-    if (secrets > 0)
-      text_ += "  " + padded("deny " + std::to_string(secrets) + " places for secrets", kRuleWidth) +
-               "where a granted tree holds one: covered; otherwise not in the view (--all lists them)\n";
+    add_count(counted[1], "deny % places for secrets", "covered inside of a granted tree, otherwise not in the view");
+    add_count(counted[2], "deny write to % protected names",
+              "read-only mounts over them; new ones are put into quarantine");
+    add_count(counted[3], "allow % places of the sandbox itself", "private /tmp, /dev, /proc, loopback");
+    if (detail_ == Detail::kSummary) text_ += "  (--all shows each of them)\n";
+  }
+
+  // `what` with the number in the place of its %.
+  void add_count(std::size_t number, std::string what, std::string_view how) {
+    if (number == 0) return;
+    what.replace(what.find('%'), 1, std::to_string(number));
+    text_.append("  ").append(padded(what, kRuleWidth)).append(how).append("\n");
   }
 
   void add_rule(const std::string& rule, Mechanism mechanism, const RuleOrigin& origin) {
@@ -103,8 +125,7 @@ class ExplanationText {
   void add_commands() {
     if (profile_.commands.empty()) return;
     heading("Commands");
-    for (const CommandRule& rule : profile_.commands)
-      add_rule(rule.text(), Mechanism::kSeparateSandbox, rule.origin);
+    for (const CommandRule& rule : profile_.commands) add_rule(rule.text(), Mechanism::kSeparateSandbox, rule.origin);
   }
 
   void add_limits() {
@@ -112,7 +133,8 @@ class ExplanationText {
     for (const OutlineEntry& entry : outline_profile(profile_, explanation_.context)) {
       if (entry.section != "limits") continue;
       const auto& words = limit_words();
-      const auto found = std::find_if(words.begin(), words.end(), [&](const LimitWords& w) { return w.key == entry.key; });
+      const auto found =
+          std::find_if(words.begin(), words.end(), [&](const LimitWords& w) { return w.key == entry.key; });
       if (entry.value == "none" || found == words.end()) continue;
       text_ += "  " + padded(entry.key, kNameWidth) + padded(entry.value, 8) + std::string(found->mechanism) + "\n";
     }
@@ -168,7 +190,8 @@ JsonArray rules_json(const Explanation& explanation) {
     const Rule& rule = explanation.rule(enforced);
     JsonObject object = rule_json(explanation.read->profile, rule);
     object.set("mechanism", mechanism_name(enforced.mechanism)).set("cost", mechanism_cost(enforced.mechanism));
-    object.set("in_force", enforced.mechanism != Mechanism::kNotInForce).set("secret", explanation.is_secret(rule));
+    object.set("in_force", enforced.mechanism != Mechanism::kNotInForce)
+        .set("group", kRuleGroupNames[static_cast<std::size_t>(explanation.group_of(rule))]);
     rules.add(std::move(object));
   }
   return rules;

@@ -44,9 +44,8 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 std::string row_text(const Row& row, std::size_t width, Colour colour) {
   std::string name = escape_bytes(row.stored.name, 80);
   name.resize(std::max(width, name.size()), ' ');
-  const std::string what = row.broken.empty()
-                               ? escape_bytes(row.description)
-                               : painted("broken", Tint::kBad, colour) + ": " + first_line(row.broken);
+  const std::string what = row.broken.empty() ? escape_bytes(row.description)
+                                              : painted("broken", Tint::kBad, colour) + ": " + first_line(row.broken);
   std::string line = "  " + painted(name, Tint::kStrong, colour) + "  " + what;
   return line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
 }

@@ -48,7 +48,8 @@ class Outliner {
     for (const std::string& text : texts) item(section, text, yaml_text(text));
   }
 
-  // A grant that was made through ${workspace} must stay one: a literal path would name it exactly, and secrets with it.
+  // A grant that was made through ${workspace} must stay one: a literal path would name it exactly, and secrets with
+  // it.
   std::string grant_path(const PathGrant& grant) const {
     const std::string& workspace = context_.workspace;
     const std::size_t found = grant.named_exactly ? std::string::npos : grant.path.find(workspace);

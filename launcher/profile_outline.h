@@ -23,7 +23,7 @@ struct OutlineEntry {
 
 // Who the profile was resolved for: what must not be written into it again as if somebody had named it.
 struct OutlineContext {
-  std::string workspace;  // granting it is not naming it: stays a variable
+  std::string workspace;             // granting it is not naming it: stays a variable
   std::vector<std::string> secrets;  // hidden in every profile without being written
 };
 

@@ -14,7 +14,8 @@ namespace {
 // The file as it is, so that it can be copied; what else it is made of as comments on top.
 std::string written_text(const ReadProfile& read) {
   std::string text;
-  for (std::size_t i = 0; i + 1 < read.layers.size(); ++i) text += (i == 0 ? "" : ", ") + escape_bytes(read.layers[i].display_name);
+  for (std::size_t i = 0; i + 1 < read.layers.size(); ++i)
+    text += (i == 0 ? "" : ", ") + escape_bytes(read.layers[i].display_name);
   if (!text.empty()) text = "# made of, in this order: " + text + ", and then this file\n";
   text = "# " + escape_bytes(read.layers.back().display_name) + "\n" + text + read.layers.back().text;
   return text.ends_with('\n') ? text : text + "\n";

@@ -127,9 +127,9 @@ ProfileListing ProfileStore::list() const {
     if (!names) continue;
     for (const std::string& name : *names) {
       StoredProfile found{place, name, files + "/" + name + kSuffix, ""};
-      const auto taken = std::find_if(listing.profiles.begin(), listing.profiles.end(), [&](const StoredProfile& other) {
-        return other.name == name && other.place != place;
-      });
+      const auto taken =
+          std::find_if(listing.profiles.begin(), listing.profiles.end(),
+                       [&](const StoredProfile& other) { return other.name == name && other.place != place; });
       if (taken != listing.profiles.end())
         found.unreachable = "never used: the name belongs to the " +
                             std::string(kProfilePlaceNames[static_cast<std::size_t>(taken->place)]) + " profile";

@@ -64,8 +64,8 @@ std::string tests_json(const std::vector<TestedProfile>& all) {
 }  // namespace
 
 std::string failed_case_text(const Profile& profile, const PolicyCaseResult& result) {
-  return " " + place_text(profile, result.policy_case->origin) + ": " + result.policy_case->text() +
-         ", but it is " + std::string(effect_name(result.decided)) + ": " + result.because;
+  return " " + place_text(profile, result.policy_case->origin) + ": " + result.policy_case->text() + ", but it is " +
+         std::string(effect_name(result.decided)) + ": " + result.because;
 }
 
 JsonObject case_result_json(const Profile& profile, const PolicyCaseResult& result) {

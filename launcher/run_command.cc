@@ -121,8 +121,8 @@ Run::Step Run::map_identity() {
   return {};
 }
 
-// Writ's own files are authority over later runs (policy_places.h hides and protects them). Where they lie in a tree the
-// tool may write, they must exist to be hidden, or the tool could make them first.
+// Writ's own files are authority over later runs (policy_places.h hides and protects them). Where they lie in a tree
+// the tool may write, they must exist to be hidden, or the tool could make them first.
 Run::Step Run::make_own_directories() {
   const Person& person = setup_->person;
   for (const std::string& home : {person.state_home, person.cache_home, person.configuration_home}) {

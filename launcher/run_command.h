@@ -8,8 +8,8 @@
 
 namespace writ {
 
-// Does everything; returns the exit status of the process (timeout(1), env(1)). `broker` comes from start_broker(), `ceiling`
-// from before it.
+// Does everything; returns the exit status of the process (timeout(1), env(1)). `broker` comes from start_broker(),
+// `ceiling` from before it.
 [[nodiscard]] int run_run_command(const RunOptions& options, BrokerStart broker, const CeilingFile& ceiling);
 
 }  // namespace writ

@@ -80,9 +80,8 @@ JsonArray persistence_json(const GuardReport& guard) {
 JsonArray attenuations_json(const std::vector<Attenuation>& attenuations) {
   JsonArray list;
   for (const Attenuation& attenuation : attenuations)
-    list.add(JsonObject()
-                 .set("subject", escape_bytes(attenuation.subject))
-                 .set("reason", escape_bytes(attenuation.reason)));
+    list.add(
+        JsonObject().set("subject", escape_bytes(attenuation.subject)).set("reason", escape_bytes(attenuation.reason)));
   return list;
 }
 

@@ -27,10 +27,10 @@ struct RunPolicy {
 
 struct RunSetup {
   Person person;
-  Profile profile;                       // what the kernel is asked to hold (EffectiveProfile::enforced)
-  std::vector<std::string> bounds;       // what limits the profile, for reports
+  Profile profile;                  // what the kernel is asked to hold (EffectiveProfile::enforced)
+  std::vector<std::string> bounds;  // what limits the profile, for reports
   std::vector<Attenuation> attenuations;
-  std::vector<std::string> warnings;     // rules that are stricter than written
+  std::vector<std::string> warnings;  // rules that are stricter than written
   ToolIdentity identity;
   std::string workspace;
   HostObject workspace_object;

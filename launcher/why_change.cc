@@ -72,10 +72,16 @@ WhyChange allow_path(const RunPolicy& policy, const PathRequest& request, const 
   // The object itself, not the link that leads to it.
   const std::string& path = request.names.back();
   bool blocked = false;
+  const std::string& home = policy.own.home;
   for (const PathPattern& pattern : patterns_for(path, request.rights, object)) {
     for (const Rights rights : rights_for(request.rights)) {
       const Rule rule{Effect::kAllow, rights, pattern, "", {}, false};
-      if (rule_turns_around(policy, request, rule)) return proposal(rule);
+      if (rule_turns_around(policy, request, rule)) {
+        WhyChange change = proposal(rule);
+        if (pattern.scope == PathScope::kSubtree && pattern.matches(home))
+          change.advice += ", with a whole home in it: rather name the directory that is needed";
+        return change;
+      }
       blocked = blocked || would_without_bounds(policy, request, rule);
     }
   }
@@ -107,8 +113,8 @@ WhyChange allow_address(const RunPolicy& policy, const AddressRequest& request) 
   open.own.network = NetworkMode::kHost;
   const Result<WhyAnswer> answer = judge(open, request);
   if (answer && answer->decision.effect == Effect::kAllow)
-    return {"single addresses cannot be opened yet: only the whole network of the host can be given",
-            "network: host", "--network host"};
+    return {"single addresses cannot be opened yet: only the whole network of the host can be given", "network: host",
+            "--network host"};
   return policy.bounds.empty() ? advice_only("no rule opens this address") : blocked_by_bounds();
 }
 
@@ -121,8 +127,8 @@ WhyChange allow_command(const RunPolicy& policy, const CommandRequest& request, 
   rule.program = request.argv.front();
   rule.match = ArgumentMatch::kExact;
   for (std::size_t i = 1; i < request.argv.size(); ++i) rule.arguments.push_back({request.argv[i]});
-  const bool enough = turns_around(policy, request, Effect::kAllow,
-                                   [&](Profile& own) { own.commands.push_back(rule); });
+  const bool enough =
+      turns_around(policy, request, Effect::kAllow, [&](Profile& own) { own.commands.push_back(rule); });
   if (!enough) return blocked_by_bounds();
   return {"this rule would allow it", command_rule_yaml(rule), ""};
 }
@@ -161,14 +167,17 @@ std::optional<WhyChange> unchangeable(const WhyAnswer& answer) {
     return advice_only("only the administrator can change that, in " + std::string(kCeilingPath));
   if (answer.bound == BoundKind::kManifest)
     return advice_only("no rule of the profile changes that: " + answer.decided_by + " would have to allow it too");
-  const bool by_rule = !decision.rule.empty() && (decision.cause == WhyCause::kRule || decision.cause == WhyCause::kCommand);
+  const bool by_rule =
+      !decision.rule.empty() && (decision.cause == WhyCause::kRule || decision.cause == WhyCause::kCommand);
   if (by_rule && decision.effect == Effect::kDeny)
     return advice_only("no rule can be added: deny wins. Change or remove the one " + where(decision));
   if (by_rule && decision.effect == Effect::kAsk)
-    return advice_only("no allow rule can be added: ask wins over allow. Change the effect of the one " + where(decision));
+    return advice_only("no allow rule can be added: ask wins over allow. Change the effect of the one " +
+                       where(decision));
   if (decision.cause == WhyCause::kProtected)
-    return advice_only("the name is on the list filesystem.protect: a profile without it (`reset: [filesystem.protect]`, "
-                       "as in 'git') can write it");
+    return advice_only(
+        "the name is on the list filesystem.protect: a profile without it (`reset: [filesystem.protect]`, "
+        "as in 'git') can write it");
   return std::nullopt;
 }
 

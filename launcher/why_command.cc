@@ -66,7 +66,8 @@ std::string find_program(const std::string& name, const Person& person) {
     if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0 &&
         kind_on_host(candidate) == HostKind::kFile)
       return candidate;
-    rest.remove_prefix(std::min(rest.size(), rest.find(':') == std::string_view::npos ? rest.size() : rest.find(':') + 1));
+    rest.remove_prefix(
+        std::min(rest.size(), rest.find(':') == std::string_view::npos ? rest.size() : rest.find(':') + 1));
   }
   return name;
 }
@@ -90,7 +91,8 @@ class Why {
     }
     const Rights rights{*right_from_name(options_.action)};
     for (const std::string& target : options_.targets) {
-      WRIT_ASSIGN(WhyRow row, kPathRights.covers(rights) ? answer_path(rights, target) : answer_address(rights, target));
+      WRIT_ASSIGN(WhyRow row,
+                  kPathRights.covers(rights) ? answer_path(rights, target) : answer_address(rights, target));
       rows.push_back(std::move(row));
     }
     return rows;

@@ -67,7 +67,9 @@ std::string row_text(const WhyRow& row, Colour colour) {
   if (!row.exists) text += labelled("note", "there is no such file on this host");
   text += labelled("decided by", row.answer.decided_by);
   if (const std::string rule = rule_line(decision); !rule.empty()) text += labelled("rule", rule);
-  const std::string_view cause = kCauseTexts[static_cast<std::size_t>(decision.cause)];
+  const bool is_address = row.action == "connect" || row.action == "bind";
+  const bool explained = is_address && decision.cause == WhyCause::kSecret;  // its reason says more
+  const std::string_view cause = explained ? "" : kCauseTexts[static_cast<std::size_t>(decision.cause)];
   if (!cause.empty()) text += labelled("because", std::string(cause));
   if (!decision.reason.empty()) text += labelled("reason", escape_bytes(decision.reason));
   text += labelled("enforced by", std::string(mechanism_text(row.answer.mechanism)));

@@ -11,14 +11,14 @@ namespace {
 
 bool is_plain_character(char c) {
   const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  return letter || std::string_view("_./+@^=-").find(c) != std::string_view::npos;
+  return letter || std::string_view("_./+@^=-*~").find(c) != std::string_view::npos;
 }
 
 // Words that a reader of YAML may take for something else than text, and what a list or document could begin with.
 bool is_plain(std::string_view text) {
   constexpr auto kWords = std::to_array<std::string_view>(
       {"null", "Null", "NULL", "true", "false", "True", "False", "TRUE", "FALSE", "yes", "no", "on", "off", "none"});
-  if (text.empty() || std::string_view("-.=+@^").find(text.front()) != std::string_view::npos) return false;
+  if (text.empty() || std::string_view("-=+@^*~").find(text.front()) != std::string_view::npos) return false;
   if (std::find(kWords.begin(), kWords.end(), text) != kWords.end()) return false;
   return std::all_of(text.begin(), text.end(), is_plain_character);
 }
@@ -109,7 +109,8 @@ std::string yaml_duration(std::chrono::milliseconds time) {
 }
 
 std::string yaml_size(std::uint64_t bytes) {
-  constexpr std::array<Unit, 5> kUnits = {{{"T", 1ull << 40}, {"G", 1ull << 30}, {"M", 1ull << 20}, {"K", 1ull << 10}, {"", 1}}};
+  constexpr std::array<Unit, 5> kUnits = {
+      {{"T", 1ull << 40}, {"G", 1ull << 30}, {"M", 1ull << 20}, {"K", 1ull << 10}, {"", 1}}};
   return scaled(bytes, kUnits);
 }
 
