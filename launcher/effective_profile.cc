@@ -18,7 +18,9 @@ Result<Bound> read_ceiling(const ProfileSource& source, const BoundContext& cont
   const ProfileStore store = ProfileStore::without_personal();
   Person person = context.person;
   person.home = person.account_home;
-  WRIT_ASSIGN(Profile profile, load_profile(source, profile_context(store, person, context.workspace)));
+  ProfileContext loading = profile_context(store, person, context.workspace);
+  loading.role = ProfileRole::kCeiling;
+  WRIT_ASSIGN(Profile profile, load_profile(source, loading));
   return Bound{BoundKind::kCeiling, "the ceiling " + std::string(kCeilingPath), std::move(profile)};
 }
 

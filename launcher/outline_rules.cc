@@ -1,5 +1,8 @@
 #include "launcher/outline_rules.h"
 
+#include <array>
+#include <string_view>
+
 #include "launcher/yaml_text.h"
 
 namespace writ {
@@ -23,6 +26,12 @@ std::string flow_list(const std::vector<std::string>& items) {
   return "[" + text + "]";
 }
 
+// Rights that the loader adds by itself are left out: with read comes list, and a denial of read is one of everything.
+Rights written_rights(const Rule& rule) {
+  if (!rule.rights.has(Right::kRead)) return rule.rights;
+  return rule.effect == Effect::kDeny ? Rights{Right::kRead} : without(rule.rights, {Right::kList});
+}
+
 std::string rights_yaml(Rights rights) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < kRightCount; ++i)
@@ -30,10 +39,38 @@ std::string rights_yaml(Rights rights) {
   return flow_list(names);
 }
 
+std::string words_yaml(const std::vector<std::string>& words) {
+  std::vector<std::string> texts;
+  for (const std::string& word : words) texts.push_back(yaml_text(word));
+  return flow_list(texts);
+}
+
+std::string arguments_yaml(const CommandRule& rule) {
+  if (rule.match == ArgumentMatch::kContains) return words_yaml(rule.arguments.front());
+  std::vector<std::string> places;
+  for (const ArgumentAlternatives& place : rule.arguments)
+    places.push_back(place.size() == 1 ? yaml_text(place.front()) : words_yaml(place));
+  return flow_list(places);
+}
+
+void set_examples(FlowMapping& mapping, std::string_view key, const std::vector<std::vector<std::string>>& examples) {
+  std::vector<std::string> texts;
+  for (const std::vector<std::string>& example : examples) texts.push_back(words_yaml(example));
+  if (!texts.empty()) mapping.set(key, flow_list(texts));
+}
+
+// The action of a case, and what it is about.
 std::string case_yaml(const PolicyCase& policy_case) {
-  // text() is escaped for people; the file needs the target itself.
-  const std::string action = policy_case.rights.empty() ? "exec" : rights_text(policy_case.rights);
-  return yaml_text(action + " " + policy_case.target + " → " + std::string(effect_name(policy_case.expected)));
+  FlowMapping mapping;
+  if (policy_case.rights.empty()) mapping.set("exec", words_yaml(policy_case.command));
+  for (std::size_t i = 0; i < kRightCount; ++i) {
+    const auto right = static_cast<Right>(i);
+    if (!policy_case.rights.has(right)) continue;
+    const bool is_path = kPathRights.has(right);
+    mapping.set(right_name(right), is_path ? yaml_literal(policy_case.target) : yaml_text(policy_case.target));
+  }
+  mapping.set("expect", std::string(effect_name(policy_case.expected)));
+  return mapping.take();
 }
 
 }  // namespace
@@ -41,7 +78,7 @@ std::string case_yaml(const PolicyCase& policy_case) {
 std::string rule_yaml(const Rule& rule) {
   FlowMapping mapping;
   mapping.set("effect", std::string(effect_name(rule.effect)));
-  mapping.set("rights", rights_yaml(rule.rights));
+  mapping.set("rights", rights_yaml(written_rights(rule)));
   if (const auto* path = std::get_if<PathPattern>(&rule.resource)) mapping.set("path", yaml_literal(path->text()));
   if (const auto* address = std::get_if<AddressPattern>(&rule.resource))
     mapping.set("address", yaml_text(address->text()));
@@ -53,9 +90,14 @@ std::string rule_yaml(const Rule& rule) {
 std::string command_rule_yaml(const CommandRule& rule) {
   FlowMapping mapping;
   mapping.set("effect", std::string(effect_name(rule.effect)));
-  mapping.set("program", yaml_text(rule.program));
+  mapping.set("program", yaml_literal(rule.program));
+  constexpr std::array<std::string_view, 4> kKeys = {"", "exact", "prefix",
+                                                     "contains"};  // in the order of ArgumentMatch
+  if (rule.match != ArgumentMatch::kAny) mapping.set(kKeys[static_cast<std::size_t>(rule.match)], arguments_yaml(rule));
   if (!rule.profile.empty()) mapping.set("profile", rule.profile);
   if (!rule.reason.empty()) mapping.set("reason", yaml_text(rule.reason));
+  set_examples(mapping, "match", rule.examples_matching);
+  set_examples(mapping, "not_match", rule.examples_not_matching);
   return mapping.take();
 }
 

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "broker/policy/profile_values.h"
+#include "broker/policy/yaml_document.h"
 #include "launcher/message.h"
 
 namespace writ {
@@ -15,14 +17,27 @@ namespace {
 // For a look at a profile from "/", which can be no workspace.
 constexpr const char* kStandInWorkspace = "/workspace";
 
-// `extends` is walked depth first; Profile::sources says in which order the layers were laid over each other.
-void order_layers(ReadProfile& read) {
-  const std::vector<std::string>& order = read.profile.sources;
-  const auto place = [&](const ProfileSource& layer) {
-    return std::find(order.begin(), order.end(), layer.display_name) - order.begin();
-  };
-  std::stable_sort(read.layers.begin(), read.layers.end(),
-                   [&](const ProfileSource& a, const ProfileSource& b) { return place(a) < place(b); });
+// The names that a text extends. It has been loaded: what it says is right.
+std::vector<std::string> bases_of(const ProfileSource& source) {
+  const Result<YamlDocument> document = parse_yaml(source.display_name, source.text);
+  const YamlNode* extends = document ? document->root.find("extends") : nullptr;
+  if (extends == nullptr) return {};
+  if (extends->kind == YamlKind::kScalar) return {extends->text};
+  std::vector<std::string> names;
+  for (const YamlNode& name : extends->children) names.push_back(name.text);
+  return names;
+}
+
+// Puts `source` behind the profiles that it extends, each one once: the order in which the loader lays them.
+void add_in_order(const ProfileSource& source, const std::map<std::string, ProfileSource>& found,
+                  std::vector<ProfileSource>& layers) {
+  for (const std::string& name : bases_of(source)) {
+    const auto base = found.find(name);
+    const auto is_base = [&](const ProfileSource& layer) { return layer.display_name == base->second.display_name; };
+    if (base != found.end() && std::none_of(layers.begin(), layers.end(), is_base))
+      add_in_order(base->second, found, layers);
+  }
+  layers.push_back(source);
 }
 
 }  // namespace
@@ -54,17 +69,16 @@ Result<ProfileReading> ProfileReading::start(const std::string& workspace) {
 
 Result<ReadProfile> ProfileReading::read(const std::string& name_or_file) const {
   WRIT_ASSIGN(const ProfileSource source, store_.find_typed(name_or_file));
-  ReadProfile read;
+  std::map<std::string, ProfileSource> found;
   ProfileContext recording = context();
-  recording.find_profile = [&](std::string_view name) -> Result<ProfileSource> {
-    Result<ProfileSource> found = store_.find(name);
-    const auto same = [&](const ProfileSource& layer) { return layer.display_name == found->display_name; };
-    if (found && std::none_of(read.layers.begin(), read.layers.end(), same)) read.layers.push_back(*found);
-    return found;
+  recording.find_profile = [&](std::string_view name) {
+    Result<ProfileSource> base = store_.find(name);
+    if (base) found.emplace(name, *base);
+    return base;
   };
+  ReadProfile read;
   WRIT_ASSIGN(read.profile, load_profile(source, recording));
-  read.layers.push_back(source);
-  order_layers(read);
+  add_in_order(source, found, read.layers);
   return read;
 }
 

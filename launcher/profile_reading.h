@@ -3,7 +3,9 @@
 #ifndef WRIT_LAUNCHER_PROFILE_READING_H_
 #define WRIT_LAUNCHER_PROFILE_READING_H_
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -25,7 +27,7 @@ namespace writ {
 // A profile with the texts that it was made of.
 struct ReadProfile {
   Profile profile;
-  std::vector<ProfileSource> layers;  // in the order of Profile::sources, the profile itself last
+  std::vector<ProfileSource> layers;  // in the order in which they were laid over each other, itself last
 };
 
 class ProfileReading {

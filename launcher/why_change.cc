@@ -42,10 +42,10 @@ std::vector<PathPattern> patterns_for(const std::string& path, Rights rights, co
   return {{path, PathScope::kExact}};
 }
 
-// What is asked for alone, and with what it may need to be held by a mount.
+// The smallest sets of rights that a view can give: everything that is shown can be read.
 std::vector<Rights> rights_for(Rights asked) {
-  return {asked, join(asked, {Right::kRead}), join(asked, {Right::kRead, Right::kList}),
-          join(asked, {Right::kRead, Right::kList, Right::kExecute}), join(asked, kPathRights)};
+  const Rights seen = join(asked, {Right::kRead, Right::kList});
+  return {seen, join(seen, {Right::kExecute}), kPathRights};
 }
 
 std::string option_for(const Rule& rule, const PathPattern& pattern) {
