@@ -50,6 +50,7 @@ ProfileContext profile_context(const ProfileStore& store, const Person& person, 
                        {"uid", std::to_string(person.uid)},
                        {"gid", std::to_string(person.gid)}};
   context.find_profile = [&store](std::string_view name) { return store.find(name); };
+  context.groups_source = &ProfileStore::shipped_groups;
   return context;
 }
 

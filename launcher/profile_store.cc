@@ -15,11 +15,13 @@
 #include "broker/base/unique_fd.h"
 #include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_values.h"
+#include "broker/policy/yaml_document.h"
 
 namespace writ {
 namespace {
 
-constexpr std::size_t kProfileSizeLimit = std::size_t{1} << 20;
+// A larger file would be refused later, after it was read.
+constexpr std::size_t kProfileSizeLimit = kYamlSizeLimit;
 
 struct ShippedProfile {
   std::string_view name;
@@ -48,6 +50,9 @@ Result<std::vector<std::string>> profile_files_of(const std::string& directory) 
   std::sort(names.begin(), names.end());
   return names;
 }
+constexpr ShippedProfile kShippedGroups[] = {
+#include "shipped_groups.inc"
+};
 
 }  // namespace
 
@@ -84,6 +89,10 @@ std::vector<std::string_view> ProfileStore::shipped_names() {
   std::vector<std::string_view> names;
   for (const ShippedProfile& profile : kShipped) names.push_back(profile.name);
   return names;
+}
+
+Result<ProfileSource> ProfileStore::shipped_groups() {
+  return ProfileSource{"the shipped groups", std::string(kShippedGroups[0].text)};
 }
 
 Result<ProfileSource> ProfileStore::find(std::string_view name) const {

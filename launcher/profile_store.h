@@ -55,6 +55,8 @@ class ProfileStore {
 
   // Where the files of a place lie; empty for shipped ones, and for personal ones without a configuration home.
   [[nodiscard]] std::string directory(ProfilePlace place) const;
+  // Returns the groups that ship with Writ, for ProfileContext::groups_source.
+  [[nodiscard]] static Result<ProfileSource> shipped_groups();
 
  private:
   std::string configuration_home_;

@@ -36,7 +36,8 @@ std::string directory_of(const std::string& path) { return path.substr(0, std::m
 std::vector<PathPattern> patterns_for(const std::string& path, Rights rights, const AskedObject& object) {
   if (object.kind == HostKind::kDirectory) return {{path, PathScope::kSubtree}};
   if (object.kind == HostKind::kFile) return {{path, PathScope::kExact}};
-  // What does not exist can only be made in a directory that may be written.
+  // What does not exist can only be made in a directory that may be written. Never for a secret: that would be more than
+  // the one file.
   if (rights.has(Right::kWrite) && object.parent == HostKind::kDirectory && directory_of(path) != "/")
     return {{directory_of(path), PathScope::kSubtree}};
   return {{path, PathScope::kExact}};
@@ -91,7 +92,7 @@ WhyChange allow_path(const RunPolicy& policy, const PathRequest& request, const 
 WhyChange allow_secret(const RunPolicy& policy, const PathRequest& request, const AskedObject& object) {
   if (object.kind == HostKind::kDirectory)
     return advice_only("this is a place for secrets: nothing is proposed that shows all of it; ask about the one file");
-  WhyChange change = allow_path(policy, request, object);
+  WhyChange change = allow_path(policy, request, {object.kind, HostKind::kAbsent});
   if (!change.yaml.empty())
     change.advice = "this is a place for secrets: only naming the very path shows it, and nothing wider is proposed";
   return change;
