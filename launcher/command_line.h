@@ -1,4 +1,4 @@
-// The command line of `writ`: what was typed → one command with its options. The only file that sees CLI11 is the .cc.
+// The command line of `writ`: what was typed → one command with its options.
 #ifndef WRIT_LAUNCHER_COMMAND_LINE_H_
 #define WRIT_LAUNCHER_COMMAND_LINE_H_
 
@@ -6,17 +6,15 @@
 #include <string>
 #include <variant>
 
+#include "launcher/command_spec.h"
 #include "launcher/doctor_command.h"
+#include "launcher/profile_command.h"
 #include "launcher/run_options.h"
+#include "launcher/why_command.h"
 
 namespace writ {
 
-// Nothing left to do: help or the version was printed, or the usage was wrong and that was said.
-struct CommandLineDone {
-  int exit_status = 0;
-};
-
-using Command = std::variant<CommandLineDone, RunOptions, DoctorOptions>;
+using Command = std::variant<CommandLineDone, RunOptions, DoctorOptions, ProfileOptions, WhyOptions>;
 
 // Parses `arguments` (argv without the program's name). Prints help to standard output, errors to standard error.
 [[nodiscard]] Command parse_command_line(std::span<const std::string> arguments);

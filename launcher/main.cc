@@ -6,17 +6,20 @@
 
 #include "broker/sandbox/broker_start.h"
 #include "broker/sandbox/launch.h"
+#include "launcher/ceiling_file.h"
 #include "launcher/command_line.h"
 #include "launcher/run_command.h"
 #include "launcher/run_streams.h"
 
 namespace {
 
-int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker) {
+int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker, const writ::CeilingFile& ceiling) {
   if (const auto* done = std::get_if<writ::CommandLineDone>(&command)) return done->exit_status;
+  if (const auto* profile = std::get_if<writ::ProfileOptions>(&command)) return writ::run_profile_command(*profile);
+  if (const auto* why = std::get_if<writ::WhyOptions>(&command)) return writ::run_why_command(*why, ceiling);
   if (const auto* doctor = std::get_if<writ::DoctorOptions>(&command)) return writ::run_doctor_command(*doctor);
   if (!broker) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
-  return writ::run_run_command(std::get<writ::RunOptions>(command), std::move(*broker));
+  return writ::run_run_command(std::get<writ::RunOptions>(command), std::move(*broker), ceiling);
 }
 
 }  // namespace
@@ -26,10 +29,12 @@ int main(int argc, char** argv) {
     std::cerr << "writ: " << filled.error().describe() << '\n';
     return writ::kExitWritFailed;
   }
+  // Who owns the ceiling can only be seen outside of the broker's user namespace.
+  const writ::CeilingFile ceiling = writ::read_ceiling_file();
   // While this process is small and knows nothing, the sandbox's init is started. It makes its namespaces while the
   // command line and the profile are read.
   std::optional<writ::BrokerStart> broker;
   if (writ::is_launch_command(argc, argv)) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  return dispatch(writ::parse_command_line(arguments), std::move(broker));
+  return dispatch(writ::parse_command_line(arguments), std::move(broker), ceiling);
 }

@@ -62,6 +62,8 @@ Result<Person> identify_person(uid_t uid, gid_t gid) {
   if (home) person.home = *home;
   const Account account = find_account(uid);
   person.name = account.name.empty() ? std::to_string(uid) : account.name;
+  const auto account_home = normalize_absolute_path(account.home);
+  person.account_home = account_home && *account_home != "/" ? *account_home : "/nonexistent";
   if (person.home.empty()) person.home = account.home.empty() ? "/nonexistent" : account.home;
   person.configuration_home = base_directory("XDG_CONFIG_HOME", person.home, "/.config");
   person.state_home = base_directory("XDG_STATE_HOME", person.home, "/.local/state");

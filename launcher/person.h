@@ -15,7 +15,8 @@ struct Person {
   uid_t uid = 0;
   gid_t gid = 0;
   std::string name;                // account name, or the uid as digits
-  std::string home;                // absolute
+  std::string home;                // absolute; $HOME where that is
+  std::string account_home;        // of the account, whatever $HOME says
   std::string current_directory;   // physical path
   std::string configuration_home;  // $XDG_CONFIG_HOME
   std::string state_home;          // $XDG_STATE_HOME

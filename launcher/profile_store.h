@@ -3,8 +3,12 @@
 #ifndef WRIT_LAUNCHER_PROFILE_STORE_H_
 #define WRIT_LAUNCHER_PROFILE_STORE_H_
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -12,10 +16,30 @@
 
 namespace writ {
 
+enum class ProfilePlace : std::uint8_t { kShipped, kPersonal, kAdministrator };
+inline constexpr std::array<std::string_view, 3> kProfilePlaceNames = {"shipped", "personal", "administrator"};
+
+// A profile that can be named, or a file that would be one if its name were right or free.
+struct StoredProfile {
+  ProfilePlace place = ProfilePlace::kShipped;
+  std::string name;  // of the file, without .yaml
+  std::string path;  // empty for a shipped one
+  // Why naming it does not lead here: a malformed name, or one that is taken. Empty otherwise.
+  std::string unreachable;
+};
+
+struct ProfileListing {
+  std::vector<StoredProfile> profiles;  // sorted by place and name
+  std::vector<std::string> problems;    // directories that cannot be read
+};
+
 class ProfileStore {
  public:
   // `configuration_home` is $XDG_CONFIG_HOME or ~/.config, may be empty.
   explicit ProfileStore(std::string configuration_home) : configuration_home_(std::move(configuration_home)) {}
+
+  // A store without personal profiles: what an administrator's ceiling may extend.
+  [[nodiscard]] static ProfileStore without_personal() { return ProfileStore(""); }
 
   // Finds a profile by name. The names of shipped profiles are reserved: a file of the same name is never taken
   // instead. Errors: unknown name, with a suggestion; a file that cannot be read.
@@ -26,6 +50,11 @@ class ProfileStore {
 
   [[nodiscard]] static std::vector<std::string_view> shipped_names();
 
+  // Every profile of every place; at most kListedProfilesLimit files of one directory.
+  [[nodiscard]] ProfileListing list() const;
+
+  // Where the files of a place lie; empty for shipped ones, and for personal ones without a configuration home.
+  [[nodiscard]] std::string directory(ProfilePlace place) const;
   // Returns the groups that ship with Writ, for ProfileContext::groups_source.
   [[nodiscard]] static Result<ProfileSource> shipped_groups();
 
@@ -33,11 +62,16 @@ class ProfileStore {
   std::string configuration_home_;
 };
 
+inline constexpr std::size_t kListedProfilesLimit = 1000;
+
 // True when what a person typed names a file and not a profile: it has a slash or ends in .yaml or .yml.
 [[nodiscard]] bool names_profile_file(std::string_view typed);
 
 // Reads a whole regular file of at most `limit` bytes. Errors: not a regular file, larger, or what open(2) reports.
 [[nodiscard]] Result<std::string> read_bounded_file(const std::string& path, std::size_t limit);
+
+// The same for a file that is open already (borrowed); `path` is for messages.
+[[nodiscard]] Result<std::string> read_open_file(int file, const std::string& path, std::size_t limit);
 
 }  // namespace writ
 

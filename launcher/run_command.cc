@@ -27,7 +27,8 @@ LaunchError writ_error(Error error) { return {kExitWritFailed, std::move(error)}
 
 class Run {
  public:
-  Run(const RunOptions& options, BrokerStart broker) : options_(options), broker_(std::move(broker)) {}
+  Run(const RunOptions& options, BrokerStart broker, const CeilingFile& ceiling)
+      : options_(options), broker_(std::move(broker)), ceiling_(ceiling) {}
 
   int run();
 
@@ -39,7 +40,7 @@ class Run {
   Step read_policy();
   Step choose_init();
   Step map_identity();
-  Step hide_own_files();
+  Step make_own_directories();
   void watch_empty_secret_places();
   Step start_guard();
   Step start();
@@ -53,6 +54,7 @@ class Run {
 
   const RunOptions& options_;
   BrokerStart broker_;
+  const CeilingFile& ceiling_;
   std::optional<RunSetup> setup_;
   std::optional<RunStreams> streams_;
   std::optional<PreparedLaunch> prepared_;
@@ -84,7 +86,7 @@ Run::Step Run::open_report() {
 Run::Step Run::read_policy() {
   auto person = identify_person(broker_.uid, broker_.gid);
   if (!person) return tl::unexpected<LaunchError>(writ_error(std::move(person.error())));
-  auto setup = set_up_run(options_, std::move(*person));
+  auto setup = set_up_run(options_, std::move(*person), ceiling_);
   if (!setup) return tl::unexpected<LaunchError>(writ_error(std::move(setup.error())));
   setup_ = std::move(*setup);
   return {};
@@ -120,19 +122,16 @@ Run::Step Run::map_identity() {
   return {};
 }
 
-// Writ's own files are authority over later runs. Where they lie in a tree the tool may write, they must exist to be
-// hidden, or the tool could make them first.
-Run::Step Run::hide_own_files() {
+// Writ's own files are authority over later runs (policy_places.h hides and protects them). Where they lie in a tree
+// the tool may write, they must exist to be hidden, or the tool could make them first.
+Run::Step Run::make_own_directories() {
   const Person& person = setup_->person;
   for (const std::string& home : {person.state_home, person.cache_home, person.configuration_home}) {
     const std::string directory = home + "/writ";
-    setup_->profile.filesystem.hide.push_back(directory);
     for (const PathGrant& grant : setup_->profile.filesystem.grants) {
       if (grant.access != PathAccess::kWrite || !directory.starts_with(grant.path + "/")) continue;
       for (std::size_t slash = grant.path.size(); slash != std::string::npos; slash = directory.find('/', slash + 1))
         (void)::mkdir(directory.substr(0, slash).c_str(), 0700);
-      // Protected as well as hidden: that pins the directories above, which could be moved away otherwise.
-      setup_->profile.filesystem.protect.push_back(directory.substr(grant.path.size() + 1));
       if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
         return tl::unexpected<LaunchError>(
             writ_error({"cannot make " + quote_bytes(directory) + " in order to hide it from the tool", errno, ""}));
@@ -156,7 +155,7 @@ Run::Step Run::prepare() {
   if (auto done = open_report(); !done) return done;
   if (auto done = read_policy(); !done) return done;
   if (auto done = choose_init(); !done) return done;
-  if (auto done = hide_own_files(); !done) return done;
+  if (auto done = make_own_directories(); !done) return done;
   watch_empty_secret_places();
   auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity);
   if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
@@ -187,7 +186,7 @@ Run::Step Run::start_guard() {
   GuardOptions options;
   options.quarantine_root = setup_->person.state_home + "/writ/quarantine";
   options.run_id = std::to_string(::time(nullptr)) + "-" + std::to_string(::getpid());
-  options.inside_tree = QuarantineInsideTree::kHiddenInView;  // hide_own_files() sees to it
+  options.inside_tree = QuarantineInsideTree::kHiddenInView;  // make_own_directories() sees to it
   auto guard = PersistenceGuard::create(std::move(prepared_->view.guarded), std::move(options));
   if (!guard) return tl::unexpected<LaunchError>(writ_error(std::move(guard.error())));
   guard_.emplace(std::move(*guard));
@@ -292,6 +291,8 @@ int Run::run() {
 
 }  // namespace
 
-int run_run_command(const RunOptions& options, BrokerStart broker) { return Run(options, std::move(broker)).run(); }
+int run_run_command(const RunOptions& options, BrokerStart broker, const CeilingFile& ceiling) {
+  return Run(options, std::move(broker), ceiling).run();
+}
 
 }  // namespace writ

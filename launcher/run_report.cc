@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
+#include "launcher/profile_json.h"
 
 namespace writ {
 namespace {
@@ -44,17 +45,6 @@ JsonArray environment_json(const std::vector<std::string>& environment) {
   return names;
 }
 
-JsonObject limits_json(const LimitPolicy& limits) {
-  JsonObject object;
-  if (limits.wall_time) object.set("wall_time_ms", limits.wall_time->count());
-  if (limits.cpu_seconds) object.set("cpu_seconds", *limits.cpu_seconds);
-  if (limits.address_space) object.set("address_space_bytes", *limits.address_space);
-  if (limits.file_size) object.set("file_size_bytes", *limits.file_size);
-  object.set("processes", limits.processes).set("open_files", limits.open_files);
-  object.set("tmp_size_bytes", limits.tmp_size).set("shm_size_bytes", limits.shm_size);
-  return object;
-}
-
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
@@ -87,6 +77,14 @@ JsonArray persistence_json(const GuardReport& guard) {
   return list;
 }
 
+JsonArray attenuations_json(const std::vector<Attenuation>& attenuations) {
+  JsonArray list;
+  for (const Attenuation& attenuation : attenuations)
+    list.add(
+        JsonObject().set("subject", escape_bytes(attenuation.subject)).set("reason", escape_bytes(attenuation.reason)));
+  return list;
+}
+
 void add_setup(JsonObject& report, const RunSetup& setup) {
   const IdentityMap& map = setup.identity.map;
   report.set("profile", setup.profile.name).set("workspace", escape_bytes(setup.workspace));
@@ -98,6 +96,15 @@ void add_setup(JsonObject& report, const RunSetup& setup) {
   report.set("network", setup.profile.network == NetworkMode::kHost ? "host" : "none");
   report.set("environment", environment_json(setup.environment));
   report.set("limits", limits_json(setup.profile.limits));
+  if (setup.bounds.empty()) return;
+  report.set("bounds", escaped_list(setup.bounds));
+  report.set("attenuations", attenuations_json(setup.attenuations));
+}
+
+std::string bounds_text(const RunSetup& setup) {
+  std::string text;
+  for (const std::string& bound : setup.bounds) text.append("\nbounded by: ").append(bound);
+  return text;
 }
 
 std::string layer_text(const PreparedLaunch& prepared) {
@@ -146,7 +153,7 @@ std::string run_plan_text(const RunFacts& facts) {
       "profile: " + setup.profile.name + "\nprogram: " + escape_bytes(facts.prepared->program.path) +
       "\nidentity: uid " + std::to_string(map.inside_uid) + " inside, uid " + std::to_string(map.outside_uid) +
       " on the host\nnetwork: " + (setup.profile.network == NetworkMode::kHost ? "host" : "none, loopback only") +
-      "\nlayers:\n" + layer_text(*facts.prepared) + "file system:\n";
+      bounds_text(setup) + "\nlayers:\n" + layer_text(*facts.prepared) + "file system:\n";
   for (const ViewEntry& entry : facts.prepared->view.entries)
     text.append("  ")
         .append(entry.kind)
@@ -165,6 +172,11 @@ std::string run_plan_text(const RunFacts& facts) {
 
 std::vector<std::string> run_warnings(const RunFacts& facts) {
   std::vector<std::string> lines;
+  if (facts.setup != nullptr) {
+    for (const Attenuation& attenuation : facts.setup->attenuations)
+      lines.push_back(escape_bytes(attenuation.subject + ": " + attenuation.reason));
+    for (const std::string& warning : facts.setup->warnings) lines.push_back(escape_bytes(warning));
+  }
   if (facts.prepared != nullptr) {
     for (const LayerName& entry : kLayerNames) {
       const LayerStatus& status = facts.prepared->layers[static_cast<std::size_t>(entry.layer)];

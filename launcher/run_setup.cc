@@ -15,6 +15,7 @@
 #include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_values.h"
 #include "broker/policy/syscall_table.h"
+#include "launcher/profile_reading.h"
 #include "launcher/profile_store.h"
 #include "launcher/seccomp_source.h"
 
@@ -22,13 +23,6 @@ extern char** environ;
 
 namespace writ {
 namespace {
-
-// What a person types is relative to where they stand; ".." is taken lexically because getcwd is a physical path.
-Result<std::string> typed_path(const std::string& typed, const Person& person) {
-  if (typed.empty()) return fail("an empty path cannot be granted");
-  const std::filesystem::path absolute = std::filesystem::path(person.current_directory) / typed;
-  return normalize_absolute_path(absolute.lexically_normal().native());
-}
 
 struct Workspace {
   std::string path;
@@ -56,20 +50,6 @@ Result<ToolIdentity> identity_of_tool(const Person& person, const Workspace& wor
     if (const NamespaceIds ids = read_namespace_ids(); ids.level == UserNamespaceLevel::kContained)
       return choose_contained_identity(ids, workspace.owner_uid, workspace.owner_gid);
   return choose_identity(person.uid, person.gid, workspace.owner_uid, workspace.owner_gid);
-}
-
-Result<Profile> load(const RunOptions& options, const Person& person, const std::string& workspace) {
-  const ProfileStore store(person.configuration_home);
-  WRIT_ASSIGN(const ProfileSource source, store.find_typed(options.profile));
-  ProfileContext context;
-  context.variables = {{"workspace", workspace},
-                       {"home", person.home},
-                       {"user", person.name},
-                       {"uid", std::to_string(person.uid)},
-                       {"gid", std::to_string(person.gid)}};
-  context.find_profile = [&store](std::string_view name) { return store.find(name); };
-  context.groups_source = &ProfileStore::shipped_groups;
-  return load_profile(source, context);
 }
 
 Status add_grants(Profile& profile, const std::vector<std::string>& typed, PathAccess access, const Person& person) {
@@ -106,15 +86,18 @@ Status prefer_layers(Profile& profile, const std::vector<std::string>& names) {
   return {};
 }
 
-// The profile of the next run must not be written by this one (attack 40): where a profile file lies in a tree that the
-// tool may write, it is protected like any other file that outlives the run.
-Status protect_profile_file(Profile& profile, const RunOptions& options, const Person& person) {
-  if (!names_profile_file(options.profile)) return {};
-  WRIT_ASSIGN(const std::string path, typed_path(options.profile, person));
-  for (const PathGrant& grant : profile.filesystem.grants)
-    if (grant.access == PathAccess::kWrite && path.starts_with(grant.path + "/"))
-      profile.filesystem.protect.push_back(path.substr(grant.path.size() + 1));
-  return {};
+// Before the bounds are applied, so that they hold for what is typed as well.
+void add_environment(EnvironmentPolicy& environment, const std::vector<std::string>& typed) {
+  for (const std::string& variable : typed) {
+    const std::size_t equals = variable.find('=');
+    if (equals == std::string::npos) {
+      environment.pass.push_back(variable);
+      continue;
+    }
+    const std::string name = variable.substr(0, equals);
+    std::erase_if(environment.set, [&](const auto& setting) { return setting.first == name; });
+    environment.set.emplace_back(name, variable.substr(equals + 1));
+  }
 }
 
 // A layer that may be missing is looked for beforehand, because what replaces it must be in the filter from the start:
@@ -133,8 +116,7 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   WRIT_TRY(add_grants(profile, options.read, PathAccess::kRead, person));
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
-  WRIT_TRY(protect_profile_file(profile, options, person));
-  replace_missing_layers(profile);
+  add_environment(profile.environment, options.environment);
   if (!options.timeout.empty()) {
     auto duration = parse_duration(options.timeout);
     if (!duration) return fail("--timeout: " + duration.error().what, duration.error().hint);
@@ -149,15 +131,8 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   return {};
 }
 
-Result<std::vector<std::string>> make_environment(Profile& profile, const RunOptions& options, const RunSetup& setup) {
+Result<std::vector<std::string>> make_environment(const Profile& profile, const RunSetup& setup) {
   std::vector<std::pair<std::string, std::string>> extra;
-  for (const std::string& typed : options.environment) {
-    const std::size_t equals = typed.find('=');
-    if (equals == std::string::npos)
-      profile.environment.pass.push_back(typed);
-    else
-      extra.emplace_back(typed.substr(0, equals), typed.substr(equals + 1));
-  }
   // Root's name would be a lie for a tool that is somebody else.
   if (setup.person.uid == 0) {
     extra.emplace_back("USER", setup.tool_user_name);
@@ -170,19 +145,40 @@ Result<std::vector<std::string>> make_environment(Profile& profile, const RunOpt
 
 }  // namespace
 
-Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
+Result<std::string> workspace_path(const RunOptions& options, const Person& person) {
+  WRIT_ASSIGN(Workspace workspace, find_workspace(options, person));
+  return std::move(workspace.path);
+}
+
+Result<RunPolicy> read_run_policy(const RunOptions& options, const Person& person, const std::string& workspace,
+                                  const CeilingFile& ceiling) {
+  RunPolicy policy;
+  const ProfileStore store(person.configuration_home);
+  WRIT_ASSIGN(const ProfileSource source, store.find_typed(options.profile));
+  WRIT_ASSIGN(policy.own, load_profile(source, profile_context(store, person, workspace)));
+  WRIT_TRY(apply_options(policy.own, options, person));
+  WRIT_ASSIGN(policy.bounds, read_bounds(options.manifests, ceiling, {store, person, workspace}));
+  WRIT_ASSIGN(policy.places, find_policy_places(options, person));
+  return policy;
+}
+
+Result<RunSetup> set_up_run(const RunOptions& options, Person person, const CeilingFile& ceiling) {
   WRIT_ASSIGN(const Workspace workspace, find_workspace(options, person));
-  WRIT_ASSIGN(Profile profile, load(options, person, workspace.path));
-  WRIT_TRY(apply_options(profile, options, person));
+  WRIT_ASSIGN(RunPolicy policy, read_run_policy(options, person, workspace.path, ceiling));
+  WRIT_ASSIGN(EffectiveProfile effective, make_effective_profile(std::move(policy.own), policy.bounds, policy.places));
+  replace_missing_layers(effective.enforced);
   RunSetup setup;
   WRIT_ASSIGN(setup.identity, identity_of_tool(person, workspace));
   setup.tool_user_name = person.uid == 0 ? "writ" : person.name;
   setup.workspace = workspace.path;
   setup.workspace_object = workspace.object;
   setup.person = std::move(person);
-  WRIT_ASSIGN(setup.environment, make_environment(profile, options, setup));
-  WRIT_ASSIGN(setup.filter, make_seccomp_program(profile, setup.person.cache_home));
-  setup.profile = std::move(profile);
+  for (const Bound& bound : policy.bounds) setup.bounds.push_back(bound.name);
+  setup.attenuations = std::move(effective.attenuations);
+  setup.warnings = std::move(effective.warnings);
+  setup.profile = std::move(effective.enforced);
+  WRIT_ASSIGN(setup.environment, make_environment(setup.profile, setup));
+  WRIT_ASSIGN(setup.filter, make_seccomp_program(setup.profile, setup.person.cache_home));
   return setup;
 }
 

@@ -10,14 +10,27 @@
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
 #include "broker/sandbox/view.h"
+#include "launcher/ceiling_file.h"
+#include "launcher/effective_profile.h"
 #include "launcher/person.h"
+#include "launcher/policy_places.h"
 #include "launcher/run_options.h"
 
 namespace writ {
 
+// What is asked for, before it is bounded: the profile with what the command line adds, and everything that limits it.
+struct RunPolicy {
+  Profile own;
+  std::vector<Bound> bounds;
+  PolicyPlaces places;
+};
+
 struct RunSetup {
   Person person;
-  Profile profile;
+  Profile profile;                  // what the kernel is asked to hold (EffectiveProfile::enforced)
+  std::vector<std::string> bounds;  // what limits the profile, for reports
+  std::vector<Attenuation> attenuations;
+  std::vector<std::string> warnings;  // rules that are stricter than written
   ToolIdentity identity;
   std::string workspace;
   HostObject workspace_object;
@@ -26,8 +39,15 @@ struct RunSetup {
   BpfProgram filter;
 };
 
-// Errors: a bad option, a bad profile, a missing workspace, a system call name nobody knows.
-[[nodiscard]] Result<RunSetup> set_up_run(const RunOptions& options, Person person);
+// Returns the workspace that `options` mean. Errors: it is "/", or no directory.
+[[nodiscard]] Result<std::string> workspace_path(const RunOptions& options, const Person& person);
+
+// Reads the profile and its bounds. Errors: a bad option, a bad profile, manifest or ceiling.
+[[nodiscard]] Result<RunPolicy> read_run_policy(const RunOptions& options, const Person& person,
+                                                const std::string& workspace, const CeilingFile& ceiling);
+
+// Errors: those of read_run_policy(), a missing workspace, a system call name nobody knows.
+[[nodiscard]] Result<RunSetup> set_up_run(const RunOptions& options, Person person, const CeilingFile& ceiling);
 
 }  // namespace writ
 

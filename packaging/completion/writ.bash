@@ -9,24 +9,87 @@ _writ_command() {
   fi
 }
 
-_writ_profiles() { mapfile -t COMPREPLY < <(compgen -W "default readonly build python node git shell strict" -A file -- "$1"); }
+_writ_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "${COMP_WORDS[COMP_CWORD]}"); }
+_writ_files() { mapfile -t COMPREPLY < <(compgen -A file -- "${COMP_WORDS[COMP_CWORD]}"); }
+
+# Names of profiles that can be used, and files.
+_writ_profiles() {
+  local names
+  names=$(writ profile list --json 2>/dev/null | sed -n 's/^ *"name": "\([a-z0-9-]*\)",$/\1/p')
+  mapfile -t COMPREPLY < <(compgen -W "${names:-default readonly build python node git shell strict}" -A file -- "${COMP_WORDS[COMP_CWORD]}")
+}
+
+# Completes the value of an option that run and why share; fails for every other word before the cursor.
+_writ_grant_value() {
+  case $1 in
+    --read | -r | --write | -w | --manifest) _writ_files ;;
+    --workspace | -C) mapfile -t COMPREPLY < <(compgen -A directory -- "${COMP_WORDS[COMP_CWORD]}") ;;
+    --network) _writ_words "none host" ;;
+    *) return 1 ;;
+  esac
+}
 
 _writ_run() {
-  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local previous=${COMP_WORDS[COMP_CWORD - 1]}
   case $previous in
-    --profile) _writ_profiles "$current" ;;
-    --read | --write | --report) mapfile -t COMPREPLY < <(compgen -A file -- "$current") ;;
-    --env) mapfile -t COMPREPLY < <(compgen -A export -- "$current") ;;
-    --timeout) mapfile -t COMPREPLY < <(compgen -W "10s 60s 5m" -- "$current") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W "--profile --read --write --env --timeout --report --dry-run --help --" -- "$current") ;;
+    --profile | -p) _writ_profiles ;;
+    --report) _writ_files ;;
+    --env | -e) mapfile -t COMPREPLY < <(compgen -A export -- "${COMP_WORDS[COMP_CWORD]}") ;;
+    --timeout | -t) _writ_words "10s 60s 5m" ;;
+    *)
+      _writ_grant_value "$previous" ||
+        _writ_words "--profile --workspace --read --write --manifest --network --env --timeout --prefer --report --dry-run --json --quiet --help --"
+      ;;
+  esac
+}
+
+# The number of words before the cursor that are no options, after the first $1 words.
+_writ_position() {
+  local i count=0
+  for ((i = $1; i < COMP_CWORD; i++)); do
+    if [[ ${COMP_WORDS[i]} != -* ]]; then count=$((count + 1)); fi
+  done
+  printf '%s' "$count"
+}
+
+_writ_why() {
+  if _writ_grant_value "${COMP_WORDS[COMP_CWORD - 1]}"; then return; fi
+  if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+    _writ_words "--workspace --read --write --manifest --network --json --help --"
+    return
+  fi
+  case $(_writ_position 2) in
+    0) _writ_profiles ;;
+    1) _writ_words "read write execute list connect bind exec" ;;
+    *) _writ_files ;;
+  esac
+}
+
+_writ_profile() {
+  if ((COMP_CWORD == 2)); then
+    _writ_words "list show check test diff explain schema init --help"
+    return
+  fi
+  if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then
+    case ${COMP_WORDS[2]} in
+      show) _writ_words "--resolved --json --workspace --help" ;;
+      explain) _writ_words "--all --json --workspace --help" ;;
+      list | schema) _writ_words "--json --help" ;;
+      *) _writ_words "--json --workspace --help" ;;
+    esac
+    return
+  fi
+  case ${COMP_WORDS[2]} in
+    show | check | test | diff | explain) _writ_profiles ;;
+    init) _writ_files ;;
   esac
 }
 
 _writ() {
-  local current=${COMP_WORDS[COMP_CWORD]} i
+  local i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    mapfile -t COMPREPLY < <(compgen -W "run doctor --help --version" -- "$current")
+    _writ_words "run why profile doctor --help --version"
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -37,7 +100,9 @@ _writ() {
   done
   case ${COMP_WORDS[1]} in
     run) _writ_run ;;
-    doctor) mapfile -t COMPREPLY < <(compgen -W "--json --help" -- "$current") ;;
+    why) _writ_why ;;
+    profile) _writ_profile ;;
+    doctor) _writ_words "--json --help" ;;
   esac
 }
 

@@ -1,33 +1,86 @@
 #compdef writ
 # zsh completion for writ(1)
 
+# Options that decide what is granted, for run and why.
+_writ_grants=(
+  '(-C --workspace)'{-C,--workspace}'[use this workspace instead of the current directory]:directory:_directories'
+  '*'{-r,--read}'[let the program read a path]:path:_files'
+  '*'{-w,--write}'[let the program read and write a path]:path:_files'
+  '*--manifest[grant nothing beyond this profile]:file:_files -g "*.yaml"'
+  '--network[network of the sandbox]:network:(none host)'
+  '--help[show help]'
+)
+
 _writ_run() {
-  _arguments -S \
-    '--profile[use a shipped profile or a file]:profile:_writ_profile' \
-    '*--read[let the program read a path]:path:_files' \
-    '*--write[let the program read and write a path]:path:_files' \
-    '*--env[pass or set an environment variable]:variable:_parameters -g "*export*"' \
-    '--timeout[end the program after this time]:duration:(10s 60s 5m)' \
+  _arguments -S $_writ_grants \
+    '(-p --profile)'{-p,--profile}'[profile by name, or a file]:profile:_writ_profiles' \
+    '*'{-e,--env}'[pass or set an environment variable]:variable:_parameters -g "*export*"' \
+    '(-t --timeout)'{-t,--timeout}'[end the program after this time]:duration:(10s 60s 5m)' \
+    '*--prefer[go on without a layer]:layer:' \
     '--report[write a JSON report]:file:_files' \
-    '--dry-run[print what would be granted and run nothing]' \
-    '--help[show help]' \
+    '(-n --dry-run)'{-n,--dry-run}'[print what would be granted and run nothing]' \
+    '--json[with --dry-run: print JSON]' \
+    '(-q --quiet)'{-q,--quiet}'[no warnings]' \
     '(-)1:command:_command_names -e' \
     '*::argument:_normal'
 }
 
+_writ_why() {
+  _arguments -S $_writ_grants '--json[print JSON]' \
+    '1:profile:_writ_profiles' \
+    '2:action:(read write execute list connect bind exec)' \
+    '*:target:_files'
+}
+
+_writ_profiles() {
+  local -a names
+  names=(${(f)"$(writ profile list --json 2>/dev/null | sed -n 's/^ *"name": "\([a-z0-9-]*\)",$/\1/p')"})
+  _alternative "names:profile:($names)" 'file:file:_files -g "*.yaml"'
+}
+
 _writ_profile() {
-  _alternative 'shipped:shipped profile:(default readonly build python node git shell strict)' 'file:file:_files -g "*.yaml"'
+  local state
+  local -a commands=(
+    'list:list the profiles that can be named'
+    'show:print a profile as it was written, or as what it means'
+    'check:look for mistakes, run the tests, give advice'
+    'test:run the cases of a profile'
+    'diff:compare what two profiles mean'
+    'explain:say by which mechanism each part is enforced'
+    'schema:print the JSON Schema of profiles'
+    'init:write a first profile for this project'
+  )
+  _arguments -C '--help[show help]' '1:command:->command' '*::argument:->argument'
+  case $state in
+    command) _describe command commands ;;
+    argument)
+      case $words[1] in
+        show) _arguments '--resolved[the policy that the profile means]' '--json[print JSON]' '1:profile:_writ_profiles' ;;
+        explain) _arguments '--all[also what every profile denies]' '--json[print JSON]' '1:profile:_writ_profiles' ;;
+        check | test | diff) _arguments '--json[print JSON]' '*:profile:_writ_profiles' ;;
+        init) _arguments '--json[print JSON]' '1:file:_files' ;;
+        list | schema) _arguments '--json[print JSON]' ;;
+      esac
+      ;;
+  esac
 }
 
 _writ() {
   local state
-  local -a commands=('run:run a program in a sandbox' 'doctor:say what this host can enforce')
+  local -a commands=(
+    'run:run a program in a sandbox'
+    'why:say what a profile decides about one access'
+    'profile:look at profiles, check them, compare them'
+    'doctor:say what this host can enforce'
+  )
   _arguments -C '--help[show help]' '--version[show the version]' '1:command:->command' '*::argument:->argument'
   case $state in
     command) _describe command commands ;;
     argument)
       case $words[1] in
         run) _writ_run ;;
+        why) _writ_why ;;
+        profile) _writ_profile ;;
         doctor) _arguments '--json[print JSON]' '--help[show help]' ;;
       esac
       ;;

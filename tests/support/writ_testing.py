@@ -167,6 +167,17 @@ class Case:
                               env=environment if environment is not None else self.environment(),
                               cwd=cwd or self.workspace, timeout=timeout, **self.identity(), **popen)
 
+    def writ(self, *words, cwd=None, environment=None, prefix=(), text=True, **popen):
+        """Runs any other command of Writ and returns the CompletedProcess."""
+        popen.setdefault("stdin", subprocess.DEVNULL)
+        if not {"stdout", "stderr", "capture_output"} & popen.keys():
+            popen["capture_output"] = True
+        if text:
+            popen.setdefault("errors", "replace")
+        return subprocess.run([*prefix, _programs.path("writ"), *map(os.fspath, words)], check=False, text=text,
+                              env=environment if environment is not None else self.environment(),
+                              cwd=cwd or self.workspace, timeout=120, **self.identity(), **popen)
+
     def start(self, *options, program, environment=None, cwd=None, **popen):
         """Starts `writ run` and returns the Popen."""
         popen.setdefault("stdin", subprocess.DEVNULL)
