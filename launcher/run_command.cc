@@ -173,6 +173,7 @@ Run::Step Run::prepare() {
   request.terminal_number = streams_->terminal_number();
   request.devpts = streams_->take_devpts();
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
+  request.policy_notice = setup_->policy_notice;
   request.filter = setup_->filter;
   request.landlock_abi = landlock_abi_;
   auto prepared = prepare_launch(broker_, std::move(request));

@@ -16,6 +16,7 @@
 #include "broker/policy/profile_values.h"
 #include "broker/policy/syscall_table.h"
 #include "launcher/profile_reading.h"
+#include "launcher/policy_notice.h"
 #include "launcher/profile_store.h"
 #include "launcher/seccomp_source.h"
 
@@ -176,6 +177,7 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person, const Ceil
   for (const Bound& bound : policy.bounds) setup.bounds.push_back(bound.name);
   setup.attenuations = std::move(effective.attenuations);
   setup.warnings = std::move(effective.warnings);
+  setup.policy_notice = policy_notice(effective.policy);
   setup.profile = std::move(effective.enforced);
   WRIT_ASSIGN(setup.environment, make_environment(setup.profile, setup));
   WRIT_ASSIGN(setup.filter, make_seccomp_program(setup.profile, setup.person.cache_home));

@@ -36,6 +36,7 @@ struct RunSetup {
   HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
+  std::string policy_notice;  // policy_notice() of what was decided from
   BpfProgram filter;
 };
 

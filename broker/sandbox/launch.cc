@@ -13,6 +13,7 @@
 #include "broker/base/escape.h"
 #include "broker/grant/tree_grant.h"
 #include "broker/kernel/landlock.h"
+#include "broker/sandbox/host_path.h"
 #include "broker/sandbox/setup_step.h"
 
 namespace writ {
@@ -59,6 +60,7 @@ class LaunchPreparation {
   Status choose_layers();
   Status make_view();
   Status require_no_hidden_paths();
+  Status require_no_denied_paths() const;
   Status make_landlock();
   Status add_grant_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened);
   void add_rules_around(const std::string& path, LandlockPlan& plan, std::vector<OpenedTree>& opened);
@@ -88,9 +90,23 @@ Status LaunchPreparation::choose_layers() {
   return {};
 }
 
+// Deny rules need mounts of their own: without a view they would be weaker than written.
+Status LaunchPreparation::require_no_denied_paths() const {
+  const FilesystemPolicy& filesystem = profile_.filesystem;
+  for (const auto* denied : {&filesystem.deny_all, &filesystem.deny_write, &filesystem.deny_execute})
+    for (const PathPattern& pattern : *denied)
+      for (const PathGrant& grant : filesystem.grants)
+        if (path_lies_in(pattern.path, grant.path) || path_lies_in(grant.path, pattern.path))
+          return fail("without the view the rule against " + quote_bytes(pattern.text()) + " cannot be held inside " +
+                          quote_bytes(grant.path),
+                      "grant smaller trees instead, or run where user namespaces are available");
+  return {};
+}
+
 // Without a view nothing can be hidden inside a tree that may be written: Landlock rules only add. (In a tree for
 // reading the rules go around it, see add_rules_around.)
 Status LaunchPreparation::require_no_hidden_paths() {
+  WRIT_TRY(require_no_denied_paths());
   for (const std::string& hidden : profile_.filesystem.hide) {
     if (::access(hidden.c_str(), R_OK) != 0) continue;
     for (const PathGrant& grant : profile_.filesystem.grants)
@@ -112,8 +128,8 @@ Status LaunchPreparation::make_view() {
   if (request_.assembly == ViewAssembly::kAttached) WRIT_TRY(own_mount_namespace(broker_));
   auto make_options = [&] {
     UniqueFd devpts(request_.devpts.valid() ? ::fcntl(request_.devpts.get(), F_DUPFD_CLOEXEC, 3) : -1);
-    return ViewOptions{request_.home,      request_.user_name, request_.identity, request_.ownership_namespace,
-                       request_.workspace, std::move(devpts),  request_.assembly};
+    return ViewOptions{request_.home,      request_.user_name, request_.identity,      request_.ownership_namespace,
+                       request_.workspace, std::move(devpts),  request_.policy_notice, request_.assembly};
   };
   auto view = build_view(profile_, make_options());
   // Kernels before 6.15 attach nothing to a detached tree: EINVAL (move_mount(2)).

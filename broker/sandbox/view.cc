@@ -466,6 +466,10 @@ Result<View> ViewBuilder::build() {
   WRIT_TRY(place_areas());
   WRIT_TRY(place_devices(*mounts_, options_.devpts));
   note("/dev", "device");
+  if (!options_.policy_notice.empty()) {
+    WRIT_TRY(mounts_->make_file("/run/writ/policy.json", options_.policy_notice));
+    note("/run/writ/policy.json", "notice");
+  }
   WRIT_TRY(place_all());
   WRIT_ASSIGN(view_.root, mounts_->finish());
   return std::move(view_);

@@ -124,6 +124,17 @@ Status ViewMounts::make_place(const std::string& path, TreeKind kind) {
   return {};
 }
 
+Status ViewMounts::make_file(const std::string& path, std::string_view content) {
+  const Place place = locate(path);
+  if (place.in_tree) return {};
+  const auto [parent_path, name] = split(place.relative);
+  WRIT_ASSIGN(const int parent, open_parent(place.directory, parent_path));
+  const UniqueFd file(::openat(parent, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444));
+  if (!file.valid() || ::write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()))
+    return fail_errno(errno, "cannot write " + quote_bytes(path) + " of the view");
+  return {};
+}
+
 Status ViewMounts::make_link(const std::string& path, const std::string& target) {
   const Place place = locate(path);
   if (place.in_tree) return {};

@@ -46,6 +46,9 @@ class ViewMounts {
   // the place must exist there.
   [[nodiscard]] Status make_place(const std::string& path, TreeKind kind);
 
+  // Makes a file with `content` in the root or a private area; the root becomes read-only in the end.
+  [[nodiscard]] Status make_file(const std::string& path, std::string_view content);
+
   // Makes a symbolic link in the root or a private area.
   [[nodiscard]] Status make_link(const std::string& path, const std::string& target);
 
