@@ -28,9 +28,10 @@ Result<ToolIdentity> choose_contained_identity(const NamespaceIds& ids, std::uin
   const bool group = owner && owner_gid != 0 && has_id(ids.gids, owner_gid);
   if (owner && group) return without_translation({owner_uid, owner_uid, owner_gid, owner_gid});
   if (ids.root == RootMeaning::kHostRoot)
-    return fail("uid or gid 0 of this user namespace is the host's root, and it has no other id that the tool could be",
-                "run Writ outside of `unshare -Ur` or the container, as an ordinary user, or in a workspace whose owner "
-                "and group exist in this namespace");
+    return fail(
+        "uid or gid 0 of this user namespace is the host's root, and it has no other id that the tool could be",
+        "run Writ outside of `unshare -Ur` or the container, as an ordinary user, or in a workspace whose owner "
+        "and group exist in this namespace");
   // Root of the namespace is an ordinary user outside; the tool is that user, without its capabilities here.
   if (owner) return without_translation({owner_uid, owner_uid, kInsideId, 0});
   return without_translation({kInsideId, 0, kInsideId, 0});

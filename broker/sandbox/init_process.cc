@@ -228,8 +228,8 @@ void take_identity(const InitOptions& options) {
   require(SetupStep::kIdentity, raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0));
 }
 
-// Attached first and cloned then: before 6.15 a tree that is still detached cannot be cloned (open_tree(2): EINVAL). The
-// view keeps the attached mount, init the clone, which stays writable.
+// Attached first and cloned then: before 6.15 a tree that is still detached cannot be cloned (open_tree(2): EINVAL).
+// The view keeps the attached mount, init the clone, which stays writable.
 void attach_proc() {
   require(SetupStep::kAttachProc,
           raw_syscall(SYS_move_mount, init.proc, "", AT_FDCWD, "/proc", abi::kMoveMountFromEmptyPath));

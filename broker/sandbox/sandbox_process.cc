@@ -63,7 +63,8 @@ Result<SandboxProcess> SandboxProcess::start(InitOptions options) {
   int pidfd = -1;
   const long child = fork_init(options, &pidfd);
   if (child == 0) {
-    blank_argument_area("writ-init");  // the tool can read pid 1's: options such as --env NAME=secret are none of its business
+    blank_argument_area(
+        "writ-init");  // the tool can read pid 1's: options such as --env NAME=secret are none of its business
     run_init_process(keep_only(theirs.get()), options);
   }
   if (child < 0) return tl::unexpected<Error>(clone_error(child));
