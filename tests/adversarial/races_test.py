@@ -134,7 +134,8 @@ def _(trial):
         process.wait()
         trial.check(eventually(lambda t=token: not processes_with(t) and not orphaned_inits(), 3), f"alive after {step * 0.5} ms")
     trial.check(pathlib.Path("/proc/self/mountinfo").read_text() == mounts, "mounts are left on the host")
-    others = ("writ-adversarial-", "writ-test-")  # tests that run at the same time
+    # Other tests may run meanwhile.
+    others = tuple(f"writ-{test}-" for test in ("adversarial", "bench", "cache", "docs", "guard", "names", "terminal", "test"))
     left = [name for name in os.listdir("/tmp") if name not in temporary and "writ" in name and not name.startswith(others)]
     trial.check(not left and not os.listdir(trial.workspace), f"files are left: {left} {os.listdir(trial.workspace)}")
 
