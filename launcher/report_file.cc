@@ -51,7 +51,8 @@ Result<UniqueFd> take_own_descriptor(int number, const std::string& path) {
   if (flags < 0 || (flags & FD_CLOEXEC) != 0)
     return fail(what + " is not open", "in a shell: 3> FILE, or --report >(command)");
   const int mode = ::fcntl(number, F_GETFL);
-  if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY || (mode & O_PATH) != 0) return fail(what + " is not open for writing");
+  if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY || (mode & O_PATH) != 0)
+    return fail(what + " is not open for writing");
   UniqueFd copy(::fcntl(number, F_DUPFD_CLOEXEC, 3));
   if (!copy.valid()) return fail_errno(errno, "cannot write the report " + quote_bytes(path));
   return copy;
@@ -106,7 +107,8 @@ Result<ReportFile> ReportFile::open(const std::string& path) {
   return report;
 }
 
-// A file without a name until it is complete: a Writ that is killed meanwhile leaves nothing. Not every file system can.
+// A file without a name until it is complete: a Writ that is killed meanwhile leaves nothing. Not every file system
+// can.
 Status ReportFile::write_unnamed(int file, std::string_view text, const std::string& temporary) const {
   WRIT_TRY(write_whole(file, text, path_));
   const std::string unnamed = "/proc/self/fd/" + std::to_string(file);

@@ -11,10 +11,10 @@
 namespace writ {
 
 enum class StreamKind : std::uint8_t {
-  kPlain,        // pipe, connected local socket, device, a file written from its start: passed on as it is
+  kPlain,         // pipe, connected local socket, device, a file written from its start: passed on as it is
   kUnnamedInput,  // a removed file that could be written: opened again for reading only
-  kInputFile,    // a regular file to read: reopened read-only, so that it cannot be changed through the descriptor
-  kAppendedLog,  // a regular file opened for appending: written by Writ, or the tool could read and truncate it
+  kInputFile,     // a regular file to read: reopened read-only, so that it cannot be changed through the descriptor
+  kAppendedLog,   // a regular file opened for appending: written by Writ, or the tool could read and truncate it
 };
 
 // Says how the open descriptor `fd` (0, 1 or 2; `fd` 0 is read, the others are written) can be granted. Errors: a

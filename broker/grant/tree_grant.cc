@@ -25,7 +25,11 @@ Result<OpenedTree> open_host_tree(const std::string& path) {
   } else if (direct < 0) {
     errno = static_cast<int>(-direct);
   }
-  if (!tree.object.valid()) return fail_errno(errno, "cannot grant " + quote_bytes(path));
+  if (!tree.object.valid()) {
+    const int reason = errno;
+    return fail_errno(reason, "cannot grant " + quote_bytes(path),
+                      reason == ENOENT ? "it must exist beforehand: mkdir, or touch for a file" : "");
+  }
   struct stat status {};
   if (::fstat(tree.object.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + quote_bytes(path));
   if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))

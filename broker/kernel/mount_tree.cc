@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <string_view>
+#include <cerrno>
 
 #include "broker/base/escape.h"
 #include "broker/kernel/kernel_abi.h"
@@ -14,11 +14,14 @@
 namespace writ {
 namespace {
 
-constexpr std::string_view kMountHint = "a container or hardened host may forbid it; see `writ doctor`";
+std::string mount_hint(long error) {
+  if (error == EMFILE || error == ENFILE) return "raise the limit of open files (ulimit -n)";
+  return "a container or hardened host may forbid it; see `writ doctor`";
+}
 
 Status set_attributes(int mount, unsigned flags, abi::MountAttributes attributes, const char* what) {
   const long result = raw_syscall(SYS_mount_setattr, mount, "", flags, &attributes, sizeof attributes);
-  if (result < 0) return fail_errno(static_cast<int>(-result), what, std::string(kMountHint));
+  if (result < 0) return fail_errno(static_cast<int>(-result), what, mount_hint(-result));
   return {};
 }
 
@@ -54,7 +57,7 @@ Result<UniqueFd> clone_mount_tree(int directory, const std::string& path) {
   if (tree < 0)
     return fail_errno(static_cast<int>(-tree),
                       "cannot clone the mount " + (path.empty() ? "of a grant" : "at " + quote_bytes(path)),
-                      std::string(kMountHint));
+                      mount_hint(-tree));
   return UniqueFd(static_cast<int>(tree));
 }
 
@@ -89,7 +92,7 @@ Status idmap_mount_tree(int tree, int user_namespace) {
 Result<UniqueFd> make_detached_mount(const std::string& type, const MountOptions& options, std::uint64_t attributes) {
   const long opened = raw_syscall(SYS_fsopen, type.c_str(), abi::kFsopenCloexec);
   if (opened < 0)
-    return fail_errno(static_cast<int>(-opened), "cannot begin to make a private " + type, std::string(kMountHint));
+    return fail_errno(static_cast<int>(-opened), "cannot begin to make a private " + type, mount_hint(-opened));
   const UniqueFd context(static_cast<int>(opened));
   WRIT_TRY(configure(context.get(), type, options));
   const long mount = raw_syscall(SYS_fsmount, context.get(), abi::kFsmountCloexec, attributes);

@@ -199,7 +199,7 @@ TEST_CASE("calls without argument rules load no argument", "[seccomp]") {
 }
 
 std::string golden_path(const std::string& name) {
-  return (std::filesystem::path(__FILE__).parent_path() / "golden" / name).string();
+  return (std::filesystem::path(WRIT_SOURCE_DIR) / "tests/unit/golden" / name).string();
 }
 
 std::string golden(const std::string& name) {

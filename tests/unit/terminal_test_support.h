@@ -62,7 +62,7 @@ inline void turn(TerminalRelay& relay, int most_ms = 20) {
 }
 
 inline bool turn_until(TerminalRelay& relay, const std::function<bool()>& done,
-                       Clock::duration most = std::chrono::seconds(3)) {
+                       Clock::duration most = std::chrono::seconds(12)) {
   for (const auto end = Clock::now() + most; Clock::now() < end;) {
     if (done()) return true;
     turn(relay);

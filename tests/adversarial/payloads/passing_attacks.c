@@ -46,7 +46,14 @@ static int hand_over(int argc, char** argv) {
   int fd = open(argv[1], O_RDONLY | O_DIRECTORY);
   const int server = socket(AF_UNIX, SOCK_STREAM, 0);
   if (fd < 0 || server < 0) return stopped(errno);
-  if (connect(server, (const struct sockaddr*)&address, sizeof address) != 0) return stopped(errno);
+  int connected = -1;
+  // The name exists a moment before its owner listens.
+  for (int i = 0; i < 500 && connected != 0; ++i) {
+    connected = connect(server, (const struct sockaddr*)&address, sizeof address);
+    if (connected != 0 && errno != ECONNREFUSED) return stopped(errno);
+    if (connected != 0) usleep(20000);
+  }
+  if (connected != 0) return stopped(errno);
   char space[CMSG_SPACE(sizeof fd)] = {0};
   struct iovec part = {"d", 1};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
