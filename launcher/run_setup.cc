@@ -16,7 +16,6 @@
 #include "broker/policy/profile_values.h"
 #include "broker/policy/syscall_table.h"
 #include "launcher/profile_store.h"
-#include "launcher/seccomp_source.h"
 
 extern char** environ;
 
@@ -173,7 +172,6 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
   setup.workspace_object = workspace.object;
   setup.person = std::move(person);
   WRIT_ASSIGN(setup.environment, make_environment(profile, options, setup));
-  WRIT_ASSIGN(setup.filter, make_seccomp_program(profile, setup.person.cache_home));
   setup.profile = std::move(profile);
   return setup;
 }

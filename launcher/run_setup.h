@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "broker/base/error.h"
-#include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
 #include "broker/sandbox/view.h"
@@ -23,7 +22,6 @@ struct RunSetup {
   HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
-  BpfProgram filter;
 };
 
 // Errors: a bad option, a bad profile, a missing workspace, a system call name nobody knows.

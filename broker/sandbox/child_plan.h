@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
@@ -59,7 +60,6 @@ struct ChildPlan {
   std::uint32_t limit_count;
   std::array<ProcessLimit, kPlanLimitCount> limits;
   std::int32_t landlock_index;  // ruleset
-  PlanRange filter;             // sock_filter[length]
   std::int32_t program_index;   // what was decided to be executed
   PlanRange program_path;       // where the tool finds it
   PlanRange arguments;          // std::uint64_t[length + 1]: offsets, replaced by pointers in init; 0-terminated
@@ -67,13 +67,18 @@ struct ChildPlan {
 };
 static_assert(std::is_trivially_copyable_v<ChildPlan>);
 
-// Broker → init, after the plan.
-enum class InitCommand : std::uint32_t { kPlan, kSignal };
+// Broker → init; kFilter is taken by the tool's process, just before it needs it.
+enum class InitCommand : std::uint32_t { kPlan, kFilter, kSignal };
 
 struct InitRequest {
   InitCommand command;
   std::int32_t signal;  // kSignal: for the tool's process group
 };
+
+// Follows an InitRequest of kFilter: the system call filter, whose length the length of the message gives. It comes
+// after the plan because nothing but the tool's last step needs it: the broker makes and checks it while init assembles
+// the sandbox.
+inline constexpr std::size_t kFilterLengthLimit = 4096;  // BPF_MAXINSNS
 
 // Init → broker.
 enum class InitEvent : std::uint32_t {

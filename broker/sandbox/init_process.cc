@@ -281,6 +281,7 @@ void start_tool() {
   ToolStart start{init.plan,
                   init.plan_bytes,
                   init.received.data(),
+                  init.control,
                   init.proc,
                   wanted(Layer::kLockedView),
                   init.saved_signal_mask,

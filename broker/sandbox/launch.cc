@@ -225,7 +225,6 @@ void LaunchPreparation::fill_content() {
   content.terminal_number = request_.terminal_number;
   content.descriptors = std::move(request_.descriptors);
   content.limits = process_limits(profile_.limits);
-  content.filter = std::move(request_.filter);
   content.arguments = prepared_.program.arguments;
   content.environment = std::move(request_.environment);
 }
@@ -265,11 +264,18 @@ tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& brok
   return LaunchPreparation(broker, std::move(request)).run();
 }
 
-tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, PreparedLaunch& prepared) {
+tl::expected<void, LaunchError> begin_start(SandboxProcess& sandbox, const PreparedLaunch& prepared) {
   auto plan = write_plan(prepared.content);
   if (!plan) return launch_failure(std::move(plan.error()));
   if (Status sent = sandbox.send_plan(plan->memory.get(), plan->descriptors); !sent)
     return launch_failure(std::move(sent.error()));
+  return {};
+}
+
+tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared) {
+  if ((prepared.content.layers & layer_bit(Layer::kSeccomp)) != 0)
+    if (Status sent = sandbox.send_filter(prepared.content.filter); !sent)
+      return launch_failure(std::move(sent.error()));
   auto message = sandbox.receive();
   if (!message) return launch_failure({"the sandbox's init died while it set up the sandbox", 0, ""});
   if (message->report.event != InitEvent::kStarted) return Failure(failed_step(message->report, prepared.program.path));

@@ -9,7 +9,6 @@
 
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
-#include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/broker_start.h"
 #include "broker/sandbox/identity.h"
@@ -41,7 +40,6 @@ struct LaunchRequest {
   HostObject workspace;          // the working directory as it was decided on
   int ownership_namespace = -1;  // borrowed: SandboxProcess::user_namespace() where ownership is translated
   UniqueFd devpts;
-  BpfProgram filter;
   int landlock_abi = 0;
   ViewAssembly assembly = ViewAssembly::kAutomatic;
 };
@@ -68,9 +66,14 @@ struct PreparedLaunch {
 [[nodiscard]] tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& broker,
                                                                        LaunchRequest request);
 
-// Sends the plan to `sandbox`, whose identity must be mapped by now (SandboxProcess::map_identity), and waits until the
-// program is executed. On success the result is the tool's pidfd, and `prepared.layers` also holds what init found out.
-[[nodiscard]] tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, PreparedLaunch& prepared);
+// Sends the plan to `sandbox`, whose identity must be mapped by now (SandboxProcess::map_identity). Init assembles the
+// sandbox up to its last step, for which the tool's process waits for the filter; no program runs before
+// finish_start().
+[[nodiscard]] tl::expected<void, LaunchError> begin_start(SandboxProcess& sandbox, const PreparedLaunch& prepared);
+
+// Sends `prepared.content.filter`, which the caller may make after begin_start(), and waits until the program is
+// executed. On success the result is the tool's pidfd, and `prepared.layers` also holds what init found out.
+[[nodiscard]] tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared);
 
 }  // namespace writ
 

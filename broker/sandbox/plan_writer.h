@@ -17,7 +17,7 @@ struct GrantedDescriptor {
   int source;  // borrowed, in the broker
 };
 
-// Everything that goes into a plan. Descriptors are borrowed for the time of write_plan and send_plan.
+// Everything that goes into a plan, and the filter that follows it. Descriptors are borrowed for the time of write_plan and send_plan.
 struct PlanContent {
   std::uint32_t layers = 0;
   std::uint32_t required_layers = 0;

@@ -123,6 +123,20 @@ Status SandboxProcess::send_plan(int plan, const std::vector<int>& descriptors) 
   return {};
 }
 
+Status SandboxProcess::send_filter(std::span<const sock_filter> filter) {
+  if (filter.empty() || filter.size() > kFilterLengthLimit) return fail("the system call filter has no possible length");
+  InitRequest request{InitCommand::kFilter, 0};
+  std::array<iovec, 2> parts{{{&request, sizeof request},
+                              {const_cast<sock_filter*>(filter.data()), filter.size_bytes()}}};  // sendmsg(2) only reads
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  // EPIPE: init gave up already, and its report says why.
+  if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+    return fail_errno(errno, "cannot send the system call filter");
+  return {};
+}
+
 void SandboxProcess::signal_tool(int signal) {
   const InitRequest request{InitCommand::kSignal, signal};
   (void)::send(control_.get(), &request, sizeof request, MSG_NOSIGNAL);
@@ -142,7 +156,8 @@ std::optional<InitMessage> SandboxProcess::receive() {
   ssize_t got = -1;
   do {
     got = ::recvmsg(control_.get(), &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+    // ECONNRESET comes once, before what init said last, when it ended without reading the filter.
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got != static_cast<ssize_t>(sizeof received.report)) return std::nullopt;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {

@@ -7,7 +7,10 @@
 
 #include <sys/types.h>
 
+#include <linux/filter.h>
+
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -48,6 +51,9 @@ class SandboxProcess {
 
   // Opens init's user namespace, for mounts whose ownership is translated through it.
   [[nodiscard]] Result<UniqueFd> user_namespace() const;
+
+  // Sends the filter that the tool's process waits for after the plan (ChildPlan with Layer::kSeccomp).
+  [[nodiscard]] Status send_filter(std::span<const sock_filter> filter);
 
   // Sends the sealed plan and its descriptors (borrowed; init gets copies). `descriptors` are what the plan's indices
   // count, where index 0 is the plan itself.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -154,12 +155,32 @@ long restrict_with_landlock(int ruleset) {
   return result;
 }
 
+// In static storage, which the tool's process shares with init until it executes the program.
+std::array<sock_filter, kFilterLengthLimit> filter;
+unsigned short filter_length = 0;
+
+// Waits for the filter. Before the descriptors are arranged, because the socket is closed there.
+long receive_filter(const ToolStart& start) {
+  if (!wants(*start.plan, Layer::kSeccomp)) return 0;
+  InitRequest request{};
+  std::array<iovec, 2> parts{{{&request, sizeof request}, {filter.data(), sizeof filter}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  const long got = raw_syscall(SYS_recvmsg, start.control, &message, MSG_CMSG_CLOEXEC);
+  if (got < 0) return got;
+  const long bytes = got - static_cast<long>(sizeof request);
+  const bool whole = bytes > 0 && bytes % static_cast<long>(sizeof(sock_filter)) == 0 &&
+                     (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0;
+  // Nothing at all: the broker is gone, or decided against the launch.
+  if (!whole || request.command != InitCommand::kFilter) return -EPROTO;
+  filter_length = static_cast<unsigned short>(bytes / static_cast<long>(sizeof(sock_filter)));
+  return 0;
+}
+
 long install_filter(const ToolStart& start) {
   if (!wants(*start.plan, Layer::kSeccomp)) return 0;
-  // seccomp(2) only reads the program, its structure merely lacks the const; init's private copy is writable memory.
-  auto* instructions = reinterpret_cast<sock_filter*>(start.texts + start.plan->filter.offset);
-  const sock_fprog program{static_cast<unsigned short>(start.plan->filter.length), instructions};
-  return install_seccomp_filter(program);
+  return install_seccomp_filter({filter_length, filter.data()});
 }
 
 void restore_signal_mask(const ToolStart& start) {
@@ -180,13 +201,14 @@ struct NumberedStep {
 // Order: the maps of the second user namespace before anything that needs an identity there; the session before the
 // descriptors, because the terminal is still at its received number; capabilities after everything that needs one;
 // no_new_privs before Landlock and seccomp, which require it without capabilities.
-constexpr std::array<NumberedStep, 6> kStepsBeforeDescriptors = {{
+constexpr std::array<NumberedStep, 7> kStepsBeforeDescriptors = {{
     {SetupStep::kLockView, lock_view},
     {SetupStep::kSession, make_session},
     {SetupStep::kWorkingDirectory, enter_working_directory},
     {SetupStep::kToolIdentity, take_identity},
     {SetupStep::kCapabilities, drop_capabilities},
     {SetupStep::kNoNewPrivileges, set_no_new_privileges},
+    {SetupStep::kReceivePlan, receive_filter},
 }};
 
 void do_step(ToolStart& start, SetupStep step, long result) {

@@ -14,6 +14,7 @@ struct ToolStart {
   const ChildPlan* plan;
   char* texts;                      // the plan's bytes, in init's private copy
   const int* received;              // descriptors that came with the plan
+  int control;                      // init's socket, on which the filter comes
   int proc;                         // writable /proc of the sandbox, or -1
   bool locked_view;                 // was it cloned into a second user and mount namespace?
   std::uint64_t saved_signal_mask;  // mask of the program that started Writ

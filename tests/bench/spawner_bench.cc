@@ -90,7 +90,9 @@ class SpawnerLaunches {
     }
     auto prepared = writ::prepare_launch(broker_, request(ownership.valid() ? ownership.get() : -1));
     if (!prepared) fail_bench(prepared.error().error.describe());
-    auto tool = writ::start_prepared(*sandbox, *prepared);
+    prepared->content.filter = filter_;
+    if (auto begun = writ::begin_start(*sandbox, *prepared); !begun) fail_bench(begun.error().error.describe());
+    auto tool = writ::finish_start(*sandbox, *prepared);
     if (!tool) fail_bench(tool.error().error.describe());
     const auto message = sandbox->receive();
     if (!message || message->report.event != writ::InitEvent::kExited || message->report.status != 0)
@@ -110,7 +112,6 @@ class SpawnerLaunches {
     request.argv = {"/bin/true"};
     request.environment = {"PATH=/usr/bin:/bin"};
     request.descriptors = {{0, 0}, {1, 1}, {2, 2}};
-    request.filter = filter_;
     request.landlock_abi = landlock_abi_;
     request.ownership_namespace = ownership_namespace;
     return request;
