@@ -169,9 +169,9 @@ Run::Step Run::prepare() {
   request.workspace = setup_->workspace_object;
   request.home = setup_->person.home;
   request.user_name = setup_->tool_user_name;
-  request.argv = options_.command;
-  request.environment = setup_->environment;
-  request.descriptors = streams_->descriptors();
+  request.tool.argv = options_.command;
+  request.tool.environment = setup_->environment;
+  request.tool.descriptors = streams_->descriptors();
   request.terminal_number = streams_->terminal_number();
   request.devpts = streams_->take_devpts();
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
@@ -267,6 +267,8 @@ void Run::supervise() {
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
+  // Last: nothing of the tool runs any more, only the sandbox's namespaces are still being dismantled.
+  (*broker_.init)->wait();
 }
 
 int Run::report() {

@@ -99,12 +99,12 @@ Result<UniqueFd> SandboxProcess::user_namespace() const {
   return opened;
 }
 
-Status SandboxProcess::send_plan(int plan, const std::vector<int>& descriptors) {
-  std::vector<int> all{plan};
+Status SandboxProcess::send(InitCommand command, int memory, const std::vector<int>& descriptors) {
+  std::vector<int> all{memory};
   all.insert(all.end(), descriptors.begin(), descriptors.end());
   if (all.size() > kPlanDescriptorLimit)
     return fail("too many descriptors for one sandbox: " + std::to_string(all.size()));
-  InitRequest request{InitCommand::kPlan, 0};
+  InitRequest request{command, 0};
   iovec part{&request, sizeof request};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kPlanDescriptorLimit)> control{};
   msghdr message{};
@@ -117,23 +117,9 @@ Status SandboxProcess::send_plan(int plan, const std::vector<int>& descriptors) 
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof(int) * all.size());
   std::memcpy(CMSG_DATA(header), all.data(), sizeof(int) * all.size());
-  // EPIPE: init gave up before the plan; what it reported is still in the socket and says why.
+  // EPIPE: init gave up already; what it reported is still in the socket and says why.
   if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
     return fail_errno(errno, "cannot send the launch plan");
-  return {};
-}
-
-Status SandboxProcess::send_filter(std::span<const sock_filter> filter) {
-  if (filter.empty() || filter.size() > kFilterLengthLimit) return fail("the system call filter has no possible length");
-  InitRequest request{InitCommand::kFilter, 0};
-  std::array<iovec, 2> parts{{{&request, sizeof request},
-                              {const_cast<sock_filter*>(filter.data()), filter.size_bytes()}}};  // sendmsg(2) only reads
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  // EPIPE: init gave up already, and its report says why.
-  if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
-    return fail_errno(errno, "cannot send the system call filter");
   return {};
 }
 

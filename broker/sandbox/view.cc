@@ -314,7 +314,7 @@ Status ViewBuilder::place_areas() {
   for (const char* directory : {"/proc", "/run", "/var", "/dev/pts"})
     WRIT_TRY(mounts_->make_place(directory, TreeKind::kDirectory));
   WRIT_ASSIGN(view_.scratch, make_detached_mount("tmpfs", scratch_options("0755", profile_.limits.tmp_size),
-                                                          abi::kMountNoSuid | abi::kMountNoDevices));
+                                                 abi::kMountNoSuid | abi::kMountNoDevices));
   WRIT_TRY(place_scratch("/tmp", "tmp", 01777, view_.scratch.get()));
   // One /tmp for both, unless something is to be mounted beneath /var/tmp: a mount point cannot lie behind a link.
   if (granted_below("/var/tmp") || lies_in(options_.home, "/var/tmp"))

@@ -143,8 +143,8 @@ void ViewMounts::add_area(const std::string& path, UniqueFd directory) {
 
 // A mount whose root has been removed cannot be attached any more (ENOENT), so the originals go in finish().
 Result<UniqueFd> ViewMounts::clone_original(const std::string& name) {
-  return clone_restricted_tree(
-      root_.get(), name, abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute);
+  return clone_restricted_tree(root_.get(), name,
+                               abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute);
 }
 
 Result<UniqueFd> ViewMounts::make_synthetic_file(std::string_view content) {

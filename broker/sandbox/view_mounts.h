@@ -32,7 +32,8 @@ class ViewMounts {
   // Makes a symbolic link in the root or a private area.
   [[nodiscard]] Status make_link(const std::string& path, const std::string& target);
 
-  // Attaches the borrowed `mount` at `path`; the place must exist. No component of the path is followed through a symbolic link.
+  // Attaches the borrowed `mount` at `path`; the place must exist. No component of the path is followed through a
+  // symbolic link.
   [[nodiscard]] Status attach(const std::string& path, int mount);
 
   // Tells that from now on everything below `path` lies in `directory` (a private area that was attached there).
