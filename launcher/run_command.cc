@@ -19,6 +19,7 @@
 #include "launcher/run_session.h"
 #include "launcher/run_setup.h"
 #include "launcher/run_streams.h"
+#include "launcher/seccomp_source.h"
 
 namespace writ {
 namespace {
@@ -43,6 +44,7 @@ class Run {
   Step make_own_directories();
   void watch_empty_secret_places();
   Step start_guard();
+  Step make_filter();
   Step start();
   int dry_run();
   void supervise();
@@ -167,18 +169,24 @@ Run::Step Run::prepare() {
   request.workspace = setup_->workspace_object;
   request.home = setup_->person.home;
   request.user_name = setup_->tool_user_name;
-  request.argv = options_.command;
-  request.environment = setup_->environment;
-  request.descriptors = streams_->descriptors();
+  request.tool.argv = options_.command;
+  request.tool.environment = setup_->environment;
+  request.tool.descriptors = streams_->descriptors();
   request.terminal_number = streams_->terminal_number();
   request.devpts = streams_->take_devpts();
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
   request.policy_notice = setup_->policy_notice;
-  request.filter = setup_->filter;
   request.landlock_abi = landlock_abi_;
   auto prepared = prepare_launch(broker_, std::move(request));
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
+  return {};
+}
+
+Run::Step Run::make_filter() {
+  auto filter = make_seccomp_program(setup_->profile, setup_->person.cache_home);
+  if (!filter) return tl::unexpected<LaunchError>(writ_error(std::move(filter.error())));
+  prepared_->content.filter = std::move(*filter);
   return {};
 }
 
@@ -195,11 +203,14 @@ Run::Step Run::start_guard() {
 }
 
 Run::Step Run::start() {
+  // While init assembles the sandbox, everything is made that must be there before the program is executed.
+  if (auto begun = begin_start(**broker_.init, *prepared_); !begun) return begun;
   if (auto done = start_guard(); !done) return done;
   auto signals = take_over_signals();
   if (!signals) return tl::unexpected<LaunchError>(writ_error(std::move(signals.error())));
   signals_ = std::move(*signals);
-  auto tool = start_prepared(**broker_.init, *prepared_);
+  if (auto done = make_filter(); !done) return done;
+  auto tool = finish_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
@@ -257,6 +268,8 @@ void Run::supervise() {
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
+  // Last: nothing of the tool runs any more, only the sandbox's namespaces are still being dismantled.
+  (*broker_.init)->wait();
 }
 
 int Run::report() {
@@ -273,6 +286,7 @@ int Run::run() {
   std::signal(SIGXFSZ, SIG_IGN);  // a limit of the person's shell shall be an error message, not our death
   landlock_abi_ = landlock_abi();
   Step done = prepare();
+  if (done && options_.mode == RunMode::kDryRun) done = make_filter();
   if (done && options_.mode == RunMode::kDryRun) return dry_run();
   if (done) done = start();
   if (!done) {

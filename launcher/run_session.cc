@@ -122,6 +122,7 @@ void RunSession::handle_init() {
   auto message = sandbox_.receive();
   if (!message) {
     over_ = true;
+    sandbox_.wait();  // killed: what was in the sandbox is dead when init is
     if (outcome_.kind != OutcomeKind::kNotStarted) return;
     outcome_.kind = OutcomeKind::kSandboxDied;
     outcome_.exit_status = kExitWritFailed;
@@ -173,7 +174,6 @@ RunOutcome RunSession::run() {
     poll_once();
     check_deadlines();
   }
-  sandbox_.wait();
   streams_.drain();
   outcome_.wall_time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_);
   if (forced_) {

@@ -18,7 +18,6 @@
 #include "launcher/profile_reading.h"
 #include "launcher/policy_notice.h"
 #include "launcher/profile_store.h"
-#include "launcher/seccomp_source.h"
 
 extern char** environ;
 
@@ -180,7 +179,6 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person, const Ceil
   setup.policy_notice = policy_notice(effective.policy);
   setup.profile = std::move(effective.enforced);
   WRIT_ASSIGN(setup.environment, make_environment(setup.profile, setup));
-  WRIT_ASSIGN(setup.filter, make_seccomp_program(setup.profile, setup.person.cache_home));
   return setup;
 }
 

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "broker/base/error.h"
-#include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
 #include "broker/sandbox/view.h"
@@ -37,7 +36,6 @@ struct RunSetup {
   std::string tool_user_name;
   std::vector<std::string> environment;
   std::string policy_notice;  // policy_notice() of what was decided from
-  BpfProgram filter;
 };
 
 // Returns the workspace that `options` mean. Errors: it is "/", or no directory.

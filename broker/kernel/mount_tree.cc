@@ -70,8 +70,7 @@ Result<UniqueFd> clone_restricted_tree(int directory, const std::string& path, s
   unsigned flags = abi::kOpenTreeClone | abi::kOpenTreeCloexec | abi::kAtRecursive | AT_SYMLINK_NOFOLLOW;
   if (path.empty()) flags |= AT_EMPTY_PATH;
   abi::MountAttributes restricted{attributes, 0, MS_PRIVATE, 0};
-  const long tree =
-      raw_syscall(abi::kOpenTreeAttr, directory, path.c_str(), flags, &restricted, sizeof restricted);
+  const long tree = raw_syscall(abi::kOpenTreeAttr, directory, path.c_str(), flags, &restricted, sizeof restricted);
   if (tree >= 0) return UniqueFd(static_cast<int>(tree));
   // An older kernel, a filter that does not know the call, or a real refusal: the two calls tell which.
   WRIT_ASSIGN(UniqueFd clone, clone_mount_tree(directory, path));

@@ -7,9 +7,9 @@
 
 namespace writ {
 
-// Moves `child`, which has just been cloned and inherited our set of processors, to one that is not ours. Left to itself
-// the kernel often queues it behind the caller, and two processes that could work side by side work one after the other
-// while a processor idles. Best effort: with one processor, or where the kernel refuses, nothing happens.
+// Moves `child`, which has just been cloned and inherited our set of processors, to one that is not ours. Left to
+// itself the kernel often queues it behind the caller, and two processes that could work side by side work one after
+// the other while a processor idles. Best effort: with one processor, or where the kernel refuses, nothing happens.
 void start_beside_caller(pid_t child);
 
 }  // namespace writ

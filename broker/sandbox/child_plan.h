@@ -1,8 +1,12 @@
-// ChildPlan: everything that init and the tool need to know, computed before the clone, as plain data in one sealed
-// memory file. Texts and arrays lie behind the structure; a PlanText is an offset from its start.
+// What init and the tool's process need to know, computed beforehand, as plain data in sealed memory files. Texts and
+// arrays lie behind the structure; a PlanRange is an offset from its start.
 //
-// The broker makes it (plan_writer.h); init maps it privately and is the only reader. No pointers inside, except that
-// init turns the argument vectors into pointers in its own private copy.
+// ChildPlan is the sandbox: identity, view, limits. Init receives it and assembles everything. ToolOrder is what runs
+// in it: program, arguments, descriptors, filter. The tool's process receives it as late as it can, so that a sandbox
+// can be assembled before it is known, or while the rest of it is still being made.
+//
+// The broker makes both (plan_writer.h); the receiver maps them privately (plan_receiver.h). No pointers inside, except
+// that the tool's process turns the argument vectors into pointers in its own private copy.
 #ifndef WRIT_BROKER_SANDBOX_CHILD_PLAN_H_
 #define WRIT_BROKER_SANDBOX_CHILD_PLAN_H_
 
@@ -20,6 +24,7 @@
 namespace writ {
 
 inline constexpr std::uint32_t kChildPlanMagic = 0x57524954;  // "WRIT"
+inline constexpr std::uint32_t kToolOrderMagic = 0x4f524452;  // "ORDR"
 inline constexpr std::int32_t kNoDescriptor = -1;
 
 // Descriptors that may travel with one plan (SCM_MAX_FD of unix(7) is 253).
@@ -41,9 +46,14 @@ struct PlanDescriptor {
 
 enum class TerminalRole : std::uint32_t { kNone, kControlling };
 
-struct ChildPlan {
+// The first members of both.
+struct PlanHead {
   std::uint32_t magic;
   std::uint32_t size;
+};
+
+struct ChildPlan {
+  PlanHead head;
   std::uint32_t layers;           // bit (1 << Layer): wanted
   std::uint32_t required_layers;  // bit set: failure of this layer stops the launch
   IdentityMap identity;           // of init's user namespace
@@ -52,23 +62,28 @@ struct ChildPlan {
   PlanRange host_name;
   PlanRange working_directory;
   std::int32_t view_index;  // the assembled view as a detached mount tree
-  TerminalRole terminal;    // kControlling: descriptor 0…2 that is `terminal_number` becomes the controlling one
-  std::int32_t terminal_number;
-  std::uint32_t descriptor_count;
-  std::array<PlanDescriptor, kPlanGrantLimit> descriptors;  // sorted by number: 0, 1, 2 first
+  TerminalRole terminal;    // kControlling: `terminal_index` becomes the controlling terminal
+  std::int32_t terminal_index;
   std::uint32_t limit_count;
   std::array<ProcessLimit, kPlanLimitCount> limits;
   std::int32_t landlock_index;  // ruleset
-  PlanRange filter;             // sock_filter[length]
-  std::int32_t program_index;   // what was decided to be executed
-  PlanRange program_path;       // where the tool finds it
-  PlanRange arguments;          // std::uint64_t[length + 1]: offsets, replaced by pointers in init; 0-terminated
-  PlanRange environment;        // the same
 };
 static_assert(std::is_trivially_copyable_v<ChildPlan>);
 
-// Broker → init, after the plan.
-enum class InitCommand : std::uint32_t { kPlan, kSignal };
+struct ToolOrder {
+  PlanHead head;
+  std::uint32_t descriptor_count;
+  std::array<PlanDescriptor, kPlanGrantLimit> descriptors;  // sorted by number: 0, 1, 2 first
+  PlanRange filter;                                         // sock_filter[length]
+  std::int32_t program_index;                               // what was decided to be executed
+  PlanRange program_path;                                   // where the tool finds it
+  PlanRange arguments;    // std::uint64_t[length + 1]: offsets, replaced by pointers; 0-terminated
+  PlanRange environment;  // the same
+};
+static_assert(std::is_trivially_copyable_v<ToolOrder>);
+
+// Broker → init; kOrder is taken by the tool's process.
+enum class InitCommand : std::uint32_t { kPlan, kOrder, kSignal };
 
 struct InitRequest {
   InitCommand command;
@@ -80,7 +95,7 @@ enum class InitEvent : std::uint32_t {
   kStarted,  // the tool executes its program; carries the tool's pidfd
   kFailed,   // `step` could not be done because of `error`; nothing runs
   kStopped,  // the tool's main process was stopped by `status` (a signal)
-  kExited,   // the tool's main process ended; init exits after this
+  kExited,   // the tool's main process ended, and with a pid namespace everything else too; init exits after this
 };
 
 struct InitReport {

@@ -25,6 +25,7 @@
 #include "broker/kernel/raw_syscall.h"
 #include "broker/kernel/uts_namespace.h"
 #include "broker/sandbox/child_plan.h"
+#include "broker/sandbox/plan_receiver.h"
 #include "broker/sandbox/tool_process.h"
 
 namespace writ {
@@ -37,9 +38,9 @@ struct Init {
   int control = -1;
   int proc = -1;  // detached, writable: for the second identity map; the view gets a read-only clone of it
   std::uint64_t saved_signal_mask = 0;
-  char* plan_bytes = nullptr;
+  ReceivedPlan received;
   ChildPlan* plan = nullptr;
-  std::array<int, kPlanDescriptorLimit> received{};
+  ReceivedPlan order;  // received by the tool's process, which shares our memory until it executes the program
   std::array<std::int32_t, kLayerCount> layer_errors{};
   SetupStep namespace_steps_failed[kLayerCount] = {};
   std::uint32_t degraded = 0;
@@ -158,45 +159,12 @@ void make_namespaces(const InitOptions& options) {
   if (init.proc >= 0) leave_host_mounts(options);
 }
 
-// Takes the descriptors out of `message`; anything unexpected is a broken broker.
-bool take_descriptors(msghdr& message) {
-  std::size_t count = 0;
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return false;
-    const std::size_t sent = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    if (count + sent > init.received.size()) return false;
-    __builtin_memcpy(init.received.data() + count, CMSG_DATA(header), sent * sizeof(int));
-    count += sent;
-  }
-  return count > 0 && (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) == 0;
-}
-
-// The plan is the memory file that comes first; mapped privately, so nobody can change it under us.
-void map_plan(int memory) {
-  ChildPlan head{};
-  const long got = raw_syscall(SYS_pread64, memory, &head, sizeof head, 0);
-  if (got != static_cast<long>(sizeof head) || head.magic != kChildPlanMagic)
-    fail_step(SetupStep::kReceivePlan, EPROTO);
-  const long mapped = raw_syscall(SYS_mmap, nullptr, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, memory, 0);
-  require(SetupStep::kReceivePlan, mapped > -4096 && mapped < 0 ? mapped : 0);
-  init.plan_bytes = reinterpret_cast<char*>(mapped);  // NOLINT(performance-no-int-to-ptr): mmap's answer, raw
-  init.plan = reinterpret_cast<ChildPlan*>(init.plan_bytes);
-}
-
 void receive_plan() {
-  InitRequest request{};
-  iovec part{&request, sizeof request};
-  alignas(cmsghdr) static std::array<char, CMSG_SPACE(sizeof(int) * kPlanDescriptorLimit)> control;
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const long got = raw_syscall(SYS_recvmsg, init.control, &message, MSG_CMSG_CLOEXEC);
+  const long got =
+      receive_plan_message(init.control, InitCommand::kPlan, kChildPlanMagic, sizeof(ChildPlan), init.received);
   if (got == 0) leave();  // the broker is gone, or needs no sandbox after all
   require(SetupStep::kReceivePlan, got);
-  if (request.command != InitCommand::kPlan || !take_descriptors(message)) fail_step(SetupStep::kReceivePlan, EPROTO);
-  map_plan(init.received[0]);
+  init.plan = reinterpret_cast<ChildPlan*>(init.received.bytes);
 }
 
 // Stops the launch for a required layer that failed, and notes the others.
@@ -249,26 +217,17 @@ void enter_view() {
   if (!wanted(Layer::kView)) return;
   const ChildPlan& plan = *init.plan;
   if (!wanted(Layer::kUserNamespace)) require(SetupStep::kAssembleView, make_all_mounts_private());
-  const int view = init.received[static_cast<std::size_t>(plan.view_index)];
+  const int view = init.received.descriptors[static_cast<std::size_t>(plan.view_index)];
   require(SetupStep::kPivotRoot, pivot_into_view(view));
   attach_proc();
-}
-
-void offsets_to_pointers(PlanRange vector) {
-  auto* entries = reinterpret_cast<std::uint64_t*>(init.plan_bytes + vector.offset);
-  for (std::uint32_t i = 0; i < vector.length; ++i) entries[i] += reinterpret_cast<std::uint64_t>(init.plan_bytes);
 }
 
 // Init leads the session that owns the tool's terminal. Were the tool itself the leader, its process group would be
 // orphaned (its parent in another session) and the kernel would ignore Ctrl-Z (POSIX, "orphaned process group").
 void take_terminal() {
   if (init.plan->terminal != TerminalRole::kControlling) return;
-  for (std::uint32_t i = 0; i < init.plan->descriptor_count; ++i) {
-    const PlanDescriptor& descriptor = init.plan->descriptors[i];
-    if (descriptor.number != init.plan->terminal_number) continue;
-    const int terminal = init.received[static_cast<std::size_t>(descriptor.index)];
-    require(SetupStep::kSession, raw_syscall(SYS_ioctl, terminal, TIOCSCTTY, 0));
-  }
+  const int terminal = init.received.descriptors[static_cast<std::size_t>(init.plan->terminal_index)];
+  require(SetupStep::kSession, raw_syscall(SYS_ioctl, terminal, TIOCSCTTY, 0));
 }
 
 long clone_tool(ToolStart& start) {
@@ -283,8 +242,9 @@ long clone_tool(ToolStart& start) {
 void start_tool() {
   take_terminal();
   ToolStart start{init.plan,
-                  init.plan_bytes,
-                  init.received.data(),
+                  &init.received,
+                  &init.order,
+                  init.control,
                   init.proc,
                   wanted(Layer::kLockedView),
                   init.saved_signal_mask,
@@ -305,8 +265,9 @@ void start_tool() {
 }
 
 void release_plan() {
-  raw_syscall(SYS_munmap, init.plan_bytes, init.plan->size);
+  raw_syscall(SYS_munmap, init.received.bytes, init.received.size);
   init.plan = nullptr;
+  raw_syscall(SYS_munmap, init.order.bytes, init.order.size);
   // The tool runs now: it must not be able to look into us through /proc (dumpable 0), should it ever get the chance.
   raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -335,13 +296,23 @@ void release_descriptors() {
   if (close_descriptors_from(1) < 0) leave();  // an init that keeps what it should not have ends everything
 }
 
+// Ends what the tool left running, and waits until it is gone: the report then says that nothing in the sandbox runs
+// any more, and nobody has to wait for the namespaces to be dismantled. Only as pid 1: elsewhere -1 means other
+// people's processes.
+void end_everything_else() {
+  if (raw_syscall(SYS_getpid) != 1) return;
+  raw_syscall(SYS_kill, -1, SIGKILL);
+  for (long child = 0; child >= 0 || child == -EINTR;) child = raw_syscall(SYS_wait4, -1, nullptr, __WALL, nullptr);
+}
+
 [[noreturn]] void report_exit(int status) {
+  end_everything_else();
   InitReport report{};
   report.event = InitEvent::kExited;
   report.status = status;
   raw_syscall(SYS_getrusage, RUSAGE_CHILDREN, &report.usage);
   send_report(report);
-  leave();  // the kernel kills everything else in this pid namespace
+  leave();  // with it the kernel kills what is in this pid namespace and no child of ours
 }
 
 void reap() {
@@ -395,10 +366,8 @@ void run_init_process(int control, const InitOptions& options) {
   take_identity(options);
   if (wanted(Layer::kUtsNamespace))
     require(SetupStep::kHostName,
-            set_host_name(init.plan_bytes + init.plan->host_name.offset, init.plan->host_name.length));
+            set_host_name(init.received.bytes + init.plan->host_name.offset, init.plan->host_name.length));
   enter_view();
-  offsets_to_pointers(init.plan->arguments);
-  offsets_to_pointers(init.plan->environment);
   start_tool();
   report_started();
   join_locked_view();

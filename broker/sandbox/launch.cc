@@ -65,7 +65,6 @@ class LaunchPreparation {
   Status add_grant_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened);
   void add_rules_around(const std::string& path, LandlockPlan& plan, std::vector<OpenedTree>& opened);
   bool hides_below(const std::string& path) const;
-  tl::expected<Program, ProgramError> find_program();
   void fill_content();
   bool active(Layer layer) { return layer_status(prepared_.layers, layer).state == LayerState::kActive; }
 
@@ -214,15 +213,6 @@ Status LaunchPreparation::make_landlock() {
   return {};
 }
 
-tl::expected<Program, ProgramError> LaunchPreparation::find_program() {
-  ProgramRequest lookup{prepared_.view.root.get(), request_.argv, {}, request_.working_directory};
-  constexpr std::string_view kPath = "PATH=";
-  for (const std::string& variable : request_.environment)
-    if (variable.starts_with(kPath)) lookup.search_path = variable.substr(kPath.size());
-  if (lookup.search_path.empty()) lookup.search_path = "/usr/local/bin:/usr/bin:/bin";
-  return resolve_program(lookup);
-}
-
 void LaunchPreparation::fill_content() {
   PlanContent& content = prepared_.content;
   for (const LayerName& entry : kLayerNames) {
@@ -236,23 +226,15 @@ void LaunchPreparation::fill_content() {
   content.working_directory = request_.working_directory;
   content.view_root = active(Layer::kView) ? prepared_.view.root.get() : -1;
   content.landlock_ruleset = prepared_.landlock_ruleset.valid() ? prepared_.landlock_ruleset.get() : -1;
-  content.program = prepared_.program.executable.get();
-  content.program_path = prepared_.program.executable_path;
   content.terminal_number = request_.terminal_number;
-  content.descriptors = std::move(request_.descriptors);
+  content.descriptors = request_.tool.descriptors;
   content.limits = process_limits(profile_.limits);
-  content.filter = std::move(request_.filter);
-  content.arguments = prepared_.program.arguments;
-  content.environment = std::move(request_.environment);
 }
 
 tl::expected<PreparedLaunch, LaunchError> LaunchPreparation::run() {
   for (Status (LaunchPreparation::*step)() :
        {&LaunchPreparation::choose_layers, &LaunchPreparation::make_view, &LaunchPreparation::make_landlock})
     if (Status done = (this->*step)(); !done) return launch_failure(std::move(done.error()));
-  auto program = find_program();
-  if (!program) return launch_failure(std::move(program.error().error), static_cast<int>(program.error().problem));
-  prepared_.program = std::move(*program);
   fill_content();
   return std::move(prepared_);
 }
@@ -277,14 +259,48 @@ void note_lost_layers(LayerStatuses& layers, const InitReport& report) {
 
 }  // namespace
 
-tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& broker, LaunchRequest request) {
+tl::expected<PreparedLaunch, LaunchError> prepare_sandbox(const BrokerStart& broker, LaunchRequest request) {
   return LaunchPreparation(broker, std::move(request)).run();
 }
 
-tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, PreparedLaunch& prepared) {
+tl::expected<void, LaunchError> choose_tool(PreparedLaunch& prepared, ToolRequest tool) {
+  ProgramRequest lookup{prepared.view.root.get(), tool.argv, {}, prepared.content.working_directory};
+  constexpr std::string_view kPath = "PATH=";
+  for (const std::string& variable : tool.environment)
+    if (variable.starts_with(kPath)) lookup.search_path = variable.substr(kPath.size());
+  if (lookup.search_path.empty()) lookup.search_path = "/usr/local/bin:/usr/bin:/bin";
+  auto program = resolve_program(lookup);
+  if (!program) return launch_failure(std::move(program.error().error), static_cast<int>(program.error().problem));
+  prepared.program = std::move(*program);
+  PlanContent& content = prepared.content;
+  content.program = prepared.program.executable.get();
+  content.program_path = prepared.program.executable_path;
+  content.arguments = prepared.program.arguments;
+  content.environment = std::move(tool.environment);
+  content.descriptors = std::move(tool.descriptors);
+  return {};
+}
+
+tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& broker, LaunchRequest request) {
+  ToolRequest tool = request.tool;
+  auto prepared = prepare_sandbox(broker, std::move(request));
+  if (!prepared) return prepared;
+  if (auto chosen = choose_tool(*prepared, std::move(tool)); !chosen) return Failure(std::move(chosen.error()));
+  return prepared;
+}
+
+tl::expected<void, LaunchError> begin_start(SandboxProcess& sandbox, const PreparedLaunch& prepared) {
   auto plan = write_plan(prepared.content);
   if (!plan) return launch_failure(std::move(plan.error()));
-  if (Status sent = sandbox.send_plan(plan->memory.get(), plan->descriptors); !sent)
+  if (Status sent = sandbox.send(InitCommand::kPlan, plan->memory.get(), plan->descriptors); !sent)
+    return launch_failure(std::move(sent.error()));
+  return {};
+}
+
+tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared) {
+  auto order = write_order(prepared.content);
+  if (!order) return launch_failure(std::move(order.error()));
+  if (Status sent = sandbox.send(InitCommand::kOrder, order->memory.get(), order->descriptors); !sent)
     return launch_failure(std::move(sent.error()));
   auto message = sandbox.receive();
   if (!message) return launch_failure({"the sandbox's init died while it set up the sandbox", 0, ""});

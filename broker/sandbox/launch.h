@@ -9,7 +9,6 @@
 
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
-#include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/broker_start.h"
 #include "broker/sandbox/identity.h"
@@ -28,21 +27,25 @@ struct LaunchError {
   Error error;
 };
 
+// What runs in a sandbox.
+struct ToolRequest {
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;        // "NAME=value"
+  std::vector<GrantedDescriptor> descriptors;  // 0, 1, 2 and what else was granted
+};
+
 struct LaunchRequest {
   const Profile* profile = nullptr;  // borrowed
   ToolIdentity identity;
   std::string working_directory;
   std::string home;
   std::string user_name;
-  std::vector<std::string> argv;
-  std::vector<std::string> environment;        // "NAME=value"
-  std::vector<GrantedDescriptor> descriptors;  // 0, 1, 2 and what else was granted
+  ToolRequest tool;  // may be left empty for prepare_sandbox(), except for the descriptor that is a terminal
   int terminal_number = -1;
   HostObject workspace;          // the working directory as it was decided on
   int ownership_namespace = -1;  // borrowed: SandboxProcess::user_namespace() where ownership is translated
   UniqueFd devpts;
   std::string policy_notice;  // what the tool is told of its rules, as /run/writ/policy.json; may be empty
-  BpfProgram filter;
   int landlock_abi = 0;
   ViewAssembly assembly = ViewAssembly::kAutomatic;
 };
@@ -64,14 +67,27 @@ struct PreparedLaunch {
   LayerStatuses layers;
 };
 
-// Opens what the profile grants, builds the view, finds the program and fills the plan. Nothing runs yet. A required
-// layer that is known to be missing is an error.
+// Opens what the profile grants, builds the view and fills the plan. Nothing runs yet. A required layer that is known
+// to be missing is an error. The descriptors in the result are borrowed ones of the request.
+[[nodiscard]] tl::expected<PreparedLaunch, LaunchError> prepare_sandbox(const BrokerStart& broker,
+                                                                        LaunchRequest request);
+
+// Finds the program of `tool` in the prepared view: what finish_start() will execute.
+[[nodiscard]] tl::expected<void, LaunchError> choose_tool(PreparedLaunch& prepared, ToolRequest tool);
+
+// Both.
 [[nodiscard]] tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& broker,
                                                                        LaunchRequest request);
 
-// Sends the plan to `sandbox`, whose identity must be mapped by now (SandboxProcess::map_identity), and waits until the
-// program is executed. On success the result is the tool's pidfd, and `prepared.layers` also holds what init found out.
-[[nodiscard]] tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, PreparedLaunch& prepared);
+// Sends the plan to `sandbox`, whose identity must be mapped by now (SandboxProcess::map_identity). Init assembles the
+// sandbox, and the tool's process, locked in and without capabilities, waits for its order. That may take as long as it
+// likes: a broker that launches often keeps sandboxes in this state. No program runs before finish_start().
+[[nodiscard]] tl::expected<void, LaunchError> begin_start(SandboxProcess& sandbox, const PreparedLaunch& prepared);
+
+// Sends the order: the chosen tool with `prepared.content.filter`, which the caller may make after begin_start(). Waits
+// until the program is executed. On success the result is the tool's pidfd, and `prepared.layers` also holds what init
+// found out.
+[[nodiscard]] tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared);
 
 }  // namespace writ
 

@@ -16,7 +16,7 @@ namespace {
 
 class PlanBuffer {
  public:
-  PlanBuffer() : bytes_(sizeof(ChildPlan)) {}
+  explicit PlanBuffer(std::size_t head_size) : bytes_(head_size) {}
 
   PlanRange append_text(const std::string& text) {
     const auto offset = static_cast<std::uint32_t>(bytes_.size());
@@ -46,8 +46,9 @@ class PlanBuffer {
     return {offset, static_cast<std::uint32_t>(count)};
   }
 
-  std::vector<char>& finish(ChildPlan plan) {
-    plan.size = static_cast<std::uint32_t>(bytes_.size());
+  template <class T>
+  std::vector<char>& finish(T plan) {
+    plan.head.size = static_cast<std::uint32_t>(bytes_.size());
     std::memcpy(bytes_.data(), &plan, sizeof plan);
     return bytes_;
   }
@@ -75,7 +76,7 @@ std::int32_t add_descriptor(WrittenPlan& written, int fd) {
   return static_cast<std::int32_t>(written.descriptors.size());  // index 0 is the plan itself
 }
 
-Status add_grants(ChildPlan& plan, WrittenPlan& written, std::vector<GrantedDescriptor> grants) {
+Status add_grants(ToolOrder& plan, WrittenPlan& written, std::vector<GrantedDescriptor> grants) {
   if (grants.size() > plan.descriptors.size()) return fail("too many descriptors granted to one tool");
   std::sort(grants.begin(), grants.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
   for (const GrantedDescriptor& grant : grants) {
@@ -84,6 +85,13 @@ Status add_grants(ChildPlan& plan, WrittenPlan& written, std::vector<GrantedDesc
     plan.descriptors[plan.descriptor_count++] = {grant.number, add_descriptor(written, grant.source)};
   }
   return {};
+}
+
+// The granted descriptor that becomes the controlling terminal, or -1.
+int terminal_of(const PlanContent& content) {
+  for (const GrantedDescriptor& grant : content.descriptors)
+    if (grant.number == content.terminal_number) return grant.source;
+  return -1;
 }
 
 Status add_limits(ChildPlan& plan, const std::vector<ProcessLimit>& limits) {
@@ -96,9 +104,9 @@ Status add_limits(ChildPlan& plan, const std::vector<ProcessLimit>& limits) {
 
 Result<WrittenPlan> write_plan(const PlanContent& content) {
   WrittenPlan written;
-  PlanBuffer buffer;
+  PlanBuffer buffer(sizeof(ChildPlan));
   ChildPlan plan{};
-  plan.magic = kChildPlanMagic;
+  plan.head.magic = kChildPlanMagic;
   plan.layers = content.layers;
   plan.required_layers = content.required_layers;
   plan.identity = content.identity;
@@ -106,18 +114,30 @@ Result<WrittenPlan> write_plan(const PlanContent& content) {
   plan.tool_gid = content.tool_gid;
   plan.host_name = buffer.append_text(content.host_name);
   plan.working_directory = buffer.append_text(content.working_directory);
-  plan.program_path = buffer.append_text(content.program_path);
   plan.view_index = add_descriptor(written, content.view_root);
   plan.landlock_index = add_descriptor(written, content.landlock_ruleset);
-  plan.program_index = add_descriptor(written, content.program);
-  plan.terminal = content.terminal_number >= 0 ? TerminalRole::kControlling : TerminalRole::kNone;
-  plan.terminal_number = content.terminal_number;
-  WRIT_TRY(add_grants(plan, written, content.descriptors));
+  plan.terminal_index = add_descriptor(written, terminal_of(content));
+  plan.terminal = plan.terminal_index >= 0 ? TerminalRole::kControlling : TerminalRole::kNone;
   WRIT_TRY(add_limits(plan, content.limits));
-  plan.filter = buffer.append_array(content.filter.data(), content.filter.size());
-  plan.arguments = buffer.append_vector(content.arguments);
-  plan.environment = buffer.append_vector(content.environment);
   WRIT_ASSIGN(written.memory, seal(buffer.finish(plan)));
+  return written;
+}
+
+Result<WrittenPlan> write_order(const PlanContent& content) {
+  const bool filtered = (content.layers & layer_bit(Layer::kSeccomp)) != 0;
+  if (filtered && (content.filter.empty() || content.filter.size() > kBpfInstructionLimit))
+    return fail("the system call filter has no possible length");
+  WrittenPlan written;
+  PlanBuffer buffer(sizeof(ToolOrder));
+  ToolOrder order{};
+  order.head.magic = kToolOrderMagic;
+  order.program_path = buffer.append_text(content.program_path);
+  order.program_index = add_descriptor(written, content.program);
+  WRIT_TRY(add_grants(order, written, content.descriptors));
+  order.filter = buffer.append_array(content.filter.data(), content.filter.size());
+  order.arguments = buffer.append_vector(content.arguments);
+  order.environment = buffer.append_vector(content.environment);
+  WRIT_ASSIGN(written.memory, seal(buffer.finish(order)));
   return written;
 }
 

@@ -17,7 +17,8 @@ struct GrantedDescriptor {
   int source;  // borrowed, in the broker
 };
 
-// Everything that goes into a plan. Descriptors are borrowed for the time of write_plan and send_plan.
+// Everything that goes into the plan of a sandbox and into the order for its tool. Descriptors are borrowed until both
+// are sent.
 struct PlanContent {
   std::uint32_t layers = 0;
   std::uint32_t required_layers = 0;
@@ -43,8 +44,12 @@ struct WrittenPlan {
   std::vector<int> descriptors;  // borrowed, in the order of the plan's indices, which start at 1
 };
 
-// Errors: too many descriptors or limits; two grants of the same number; no memory.
+// The sandbox. Errors: too many limits; no memory.
 [[nodiscard]] Result<WrittenPlan> write_plan(const PlanContent& content);
+
+// What runs in it: program, arguments, environment, descriptors, filter. Errors: too many descriptors; two grants of
+// the same number; a filter that the kernel would refuse for its length; no memory.
+[[nodiscard]] Result<WrittenPlan> write_order(const PlanContent& content);
 
 }  // namespace writ
 

@@ -102,12 +102,12 @@ Result<UniqueFd> SandboxProcess::user_namespace() const {
   return opened;
 }
 
-Status SandboxProcess::send_plan(int plan, const std::vector<int>& descriptors) {
-  std::vector<int> all{plan};
+Status SandboxProcess::send(InitCommand command, int memory, const std::vector<int>& descriptors) {
+  std::vector<int> all{memory};
   all.insert(all.end(), descriptors.begin(), descriptors.end());
   if (all.size() > kPlanDescriptorLimit)
     return fail("too many descriptors for one sandbox: " + std::to_string(all.size()));
-  InitRequest request{InitCommand::kPlan, 0};
+  InitRequest request{command, 0};
   iovec part{&request, sizeof request};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kPlanDescriptorLimit)> control{};
   msghdr message{};
@@ -120,7 +120,7 @@ Status SandboxProcess::send_plan(int plan, const std::vector<int>& descriptors) 
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof(int) * all.size());
   std::memcpy(CMSG_DATA(header), all.data(), sizeof(int) * all.size());
-  // EPIPE: init gave up before the plan; what it reported is still in the socket and says why.
+  // EPIPE: init gave up already; what it reported is still in the socket and says why.
   if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
     return fail_errno(errno, "cannot send the launch plan");
   return {};
@@ -145,7 +145,8 @@ std::optional<InitMessage> SandboxProcess::receive() {
   ssize_t got = -1;
   do {
     got = ::recvmsg(control_.get(), &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+    // ECONNRESET comes once, before what init said last, when it ended without reading the filter.
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got != static_cast<ssize_t>(sizeof received.report)) return std::nullopt;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {

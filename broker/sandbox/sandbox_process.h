@@ -49,9 +49,9 @@ class SandboxProcess {
   // Opens init's user namespace, for mounts whose ownership is translated through it.
   [[nodiscard]] Result<UniqueFd> user_namespace() const;
 
-  // Sends the sealed plan and its descriptors (borrowed; init gets copies). `descriptors` are what the plan's indices
-  // count, where index 0 is the plan itself.
-  [[nodiscard]] Status send_plan(int plan, const std::vector<int>& descriptors);
+  // Sends the sealed plan (kPlan) or order (kOrder) and its descriptors (borrowed; the sandbox gets copies).
+  // `descriptors` are what its indices count, where index 0 is the memory itself.
+  [[nodiscard]] Status send(InitCommand command, int memory, const std::vector<int>& descriptors);
 
   // Sends `signal` to the tool's process group. Silently nothing when the sandbox has ended.
   void signal_tool(int signal);

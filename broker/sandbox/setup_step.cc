@@ -37,6 +37,7 @@ constexpr std::array<SetupStepText, static_cast<std::size_t>(SetupStep::kCount)>
     {SetupStep::kToolIdentity, "take the tool's identity", ""},
     {SetupStep::kCapabilities, "drop every Linux capability", ""},
     {SetupStep::kNoNewPrivileges, "set no_new_privs", ""},
+    {SetupStep::kReceiveOrder, "receive what shall be executed", ""},
     {SetupStep::kDescriptors, "arrange the granted descriptors", ""},
     {SetupStep::kLimits, "set the resource limits", ""},
     {SetupStep::kLandlock, "put the Landlock floor in force", "see `writ doctor`"},

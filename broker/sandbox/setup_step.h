@@ -36,6 +36,7 @@ enum class SetupStep : std::uint32_t {
   kToolIdentity,
   kCapabilities,
   kNoNewPrivileges,
+  kReceiveOrder,
   kDescriptors,
   kLimits,
   kLandlock,

@@ -21,9 +21,11 @@ namespace {
 // Descriptors are first lifted above every number a grant can ask for, so that no dup2 overwrites one still needed.
 constexpr int kLiftedDescriptors = 512;
 
-const char* text(const ToolStart& start, PlanRange range) { return start.texts + range.offset; }
+const ToolOrder& order_of(const ToolStart& start) { return *reinterpret_cast<ToolOrder*>(start.order->bytes); }
 
-int received(const ToolStart& start, std::int32_t index) { return index < 0 ? -1 : start.received[index]; }
+int received(const ReceivedPlan& message, std::int32_t index) {
+  return index < 0 ? -1 : message.descriptors[static_cast<std::size_t>(index)];
+}
 
 bool wants(const ChildPlan& plan, Layer layer) { return (plan.layers & layer_bit(layer)) != 0; }
 
@@ -44,19 +46,16 @@ long lock_view(const ToolStart& start) {
 long make_session(const ToolStart& start) {
   if (start.plan->terminal != TerminalRole::kControlling) return raw_syscall(SYS_setsid);
   if (const long result = raw_syscall(SYS_setpgid, 0, 0); result < 0) return result;
-  for (std::uint32_t i = 0; i < start.plan->descriptor_count; ++i) {
-    const PlanDescriptor& descriptor = start.plan->descriptors[i];
-    if (descriptor.number != start.plan->terminal_number) continue;
-    const auto group = static_cast<int>(raw_syscall(SYS_getpid));
-    return raw_syscall(SYS_ioctl, received(start, descriptor.index), TIOCSPGRP, &group);
-  }
-  return -EBADF;
+  const auto group = static_cast<int>(raw_syscall(SYS_getpid));
+  return raw_syscall(SYS_ioctl, received(*start.received, start.plan->terminal_index), TIOCSPGRP, &group);
 }
 
 // A working directory outside the view would be a descriptor nobody granted: getcwd says "(unreachable)" then
 // (CVE-2024-21626), so what it says must begin with a slash.
 long enter_working_directory(const ToolStart& start) {
-  if (const long result = raw_syscall(SYS_chdir, text(start, start.plan->working_directory)); result < 0) return result;
+  if (const long result = raw_syscall(SYS_chdir, start.received->bytes + start.plan->working_directory.offset);
+      result < 0)
+    return result;
   std::array<char, 4096> path{};
   if (const long result = raw_syscall(SYS_getcwd, path.data(), path.size()); result < 0) return result;
   return path[0] == '/' ? 0 : -ENOENT;
@@ -88,7 +87,8 @@ long set_no_new_privileges(const ToolStart&) { return raw_syscall(SYS_prctl, PR_
 // broker's descriptor belongs to a mount that goes away: through it, /proc/self/exe would lead out of the view (and
 // Landlock, where it handles reading, would refuse it).
 long open_program(const ToolStart& start, int decided) {
-  const long opened = raw_syscall(SYS_openat, AT_FDCWD, text(start, start.plan->program_path), O_PATH | O_CLOEXEC, 0);
+  const char* path = start.order->bytes + order_of(start).program_path.offset;
+  const long opened = raw_syscall(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
   if (opened < 0) return opened;
   struct stat ours {};
   struct stat theirs {};
@@ -112,19 +112,19 @@ long lift(int fd, int& lifted) {
 
 // Leaves exactly the plan's descriptors, plus the program and the ruleset above them (both close on exec or earlier).
 long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
-  const ChildPlan& plan = *start.plan;
+  const ToolOrder& order = order_of(start);
   std::array<int, kPlanGrantLimit> lifted{};
-  for (std::uint32_t i = 0; i < plan.descriptor_count; ++i)
-    if (const long r = lift(received(start, plan.descriptors[i].index), lifted[i]); r < 0) return r;
-  const long program = open_program(start, received(start, plan.program_index));
+  for (std::uint32_t i = 0; i < order.descriptor_count; ++i)
+    if (const long r = lift(received(*start.order, order.descriptors[i].index), lifted[i]); r < 0) return r;
+  const long program = open_program(start, received(*start.order, order.program_index));
   if (program < 0) return program;
   if (const long r = lift(static_cast<int>(program), helpers.program); r < 0) return r;
-  if (plan.landlock_index >= 0)
-    if (const long r = lift(received(start, plan.landlock_index), helpers.ruleset); r < 0) return r;
+  if (start.plan->landlock_index >= 0)
+    if (const long r = lift(received(*start.received, start.plan->landlock_index), helpers.ruleset); r < 0) return r;
 
   unsigned next = 0;  // first number not yet settled
-  for (std::uint32_t i = 0; i < plan.descriptor_count; ++i) {
-    const auto number = static_cast<unsigned>(plan.descriptors[i].number);
+  for (std::uint32_t i = 0; i < order.descriptor_count; ++i) {
+    const auto number = static_cast<unsigned>(order.descriptors[i].number);
     // Whatever lies between two granted numbers was not granted.
     if (number > next)
       if (const long r = raw_syscall(SYS_close_range, next, number - 1, 0); r < 0 && r != -ENOSYS) return r;
@@ -154,11 +154,27 @@ long restrict_with_landlock(int ruleset) {
   return result;
 }
 
+void offsets_to_pointers(char* bytes, PlanRange vector) {
+  auto* entries = reinterpret_cast<std::uint64_t*>(bytes + vector.offset);
+  for (std::uint32_t i = 0; i < vector.length; ++i) entries[i] += reinterpret_cast<std::uint64_t>(bytes);
+}
+
+// Waits for what shall run. Before the descriptors are arranged, because the socket is closed there.
+long receive_order(const ToolStart& start) {
+  const long got =
+      receive_plan_message(start.control, InitCommand::kOrder, kToolOrderMagic, sizeof(ToolOrder), *start.order);
+  if (got == 0) return -ECONNRESET;  // the broker is gone, or decided against the launch
+  if (got < 0) return got;
+  offsets_to_pointers(start.order->bytes, order_of(start).arguments);
+  offsets_to_pointers(start.order->bytes, order_of(start).environment);
+  return 0;
+}
+
 long install_filter(const ToolStart& start) {
   if (!wants(*start.plan, Layer::kSeccomp)) return 0;
-  // seccomp(2) only reads the program, its structure merely lacks the const; init's private copy is writable memory.
-  auto* instructions = reinterpret_cast<sock_filter*>(start.texts + start.plan->filter.offset);
-  const sock_fprog program{static_cast<unsigned short>(start.plan->filter.length), instructions};
+  // seccomp(2) only reads the program, its structure merely lacks the const; our private copy is writable memory.
+  auto* instructions = reinterpret_cast<sock_filter*>(start.order->bytes + order_of(start).filter.offset);
+  const sock_fprog program{static_cast<unsigned short>(order_of(start).filter.length), instructions};
   return install_seccomp_filter(program);
 }
 
@@ -180,13 +196,14 @@ struct NumberedStep {
 // Order: the maps of the second user namespace before anything that needs an identity there; the session before the
 // descriptors, because the terminal is still at its received number; capabilities after everything that needs one;
 // no_new_privs before Landlock and seccomp, which require it without capabilities.
-constexpr std::array<NumberedStep, 6> kStepsBeforeDescriptors = {{
+constexpr std::array<NumberedStep, 7> kStepsBeforeDescriptors = {{
     {SetupStep::kLockView, lock_view},
     {SetupStep::kSession, make_session},
     {SetupStep::kWorkingDirectory, enter_working_directory},
     {SetupStep::kToolIdentity, take_identity},
     {SetupStep::kCapabilities, drop_capabilities},
     {SetupStep::kNoNewPrivileges, set_no_new_privileges},
+    {SetupStep::kReceiveOrder, receive_order},
 }};
 
 void do_step(ToolStart& start, SetupStep step, long result) {
@@ -217,8 +234,9 @@ int run_tool_process(void* argument) {
   start.step = SetupStep::kSeccomp;
   do_step(start, SetupStep::kSeccomp, install_filter(start));
   start.step = SetupStep::kExec;
-  const long result = raw_syscall(SYS_execveat, helpers.program, "", text(start, start.plan->arguments),
-                                  text(start, start.plan->environment), AT_EMPTY_PATH);
+  const long result =
+      raw_syscall(SYS_execveat, helpers.program, "", start.order->bytes + order_of(start).arguments.offset,
+                  start.order->bytes + order_of(start).environment.offset, AT_EMPTY_PATH);
   leave(start, result);
 }
 

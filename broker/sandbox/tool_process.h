@@ -6,14 +6,16 @@
 #include <cstdint>
 
 #include "broker/sandbox/child_plan.h"
+#include "broker/sandbox/plan_receiver.h"
 
 namespace writ {
 
 // What the tool's process works on and writes its progress to; lives in init.
 struct ToolStart {
   const ChildPlan* plan;
-  char* texts;                      // the plan's bytes, in init's private copy
-  const int* received;              // descriptors that came with the plan
+  const ReceivedPlan* received;     // the plan's bytes and descriptors
+  ReceivedPlan* order;              // where the order is received; init releases its bytes
+  int control;                      // init's socket, on which the order comes
   int proc;                         // writable /proc of the sandbox, or -1
   bool locked_view;                 // was it cloned into a second user and mount namespace?
   std::uint64_t saved_signal_mask;  // mask of the program that started Writ

@@ -1,6 +1,7 @@
-// Compares one launch through a running spawner with posix_spawn(3) of the same program, alternately, and prints JSON
-// with medians in microseconds. Everything that a broker does for one launch is inside the measured time: view, filter
-// copy, plan, start, end, and the wait until everything in the sandbox is dead.
+// Compares one launch of a broker that keeps sandboxes ready (sandbox_pool.h) with posix_spawn(3) of the same program,
+// alternately, and prints JSON with medians in microseconds. The measured time goes from the request to init's report,
+// which it sends when the tool and everything else in the sandbox is dead and reaped. What happens when nobody waits is
+// not in it: that init itself goes, and that the sandbox for a later launch is assembled. That is "refill_us".
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -19,7 +20,7 @@
 #include "broker/kernel/landlock.h"
 #include "broker/kernel/seccomp_cache.h"
 #include "broker/policy/seccomp_profile.h"
-#include "broker/sandbox/launch.h"
+#include "broker/sandbox/sandbox_pool.h"
 #include "broker/sandbox/spawner.h"
 
 extern char** environ;
@@ -27,6 +28,9 @@ extern char** environ;
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kReadySandboxes = 2;
+constexpr unsigned kPauseMicroseconds = 2000;  // as between cold launches
 
 double microseconds_since(Clock::time_point start) {
   return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
@@ -63,67 +67,46 @@ writ::Profile bench_profile(const std::string& workspace) {
   return profile;
 }
 
-class SpawnerLaunches {
- public:
-  SpawnerLaunches(const writ::BrokerStart& broker, writ::Spawner& spawner, std::string workspace)
-      : broker_(broker), spawner_(spawner), workspace_(std::move(workspace)), profile_(bench_profile(workspace_)) {
-    auto model = writ::build_seccomp_model(profile_.syscalls, profile_.process);
-    if (!model) fail_bench(model.error().describe());
-    auto filter = writ::seccomp_program_for(*model, nullptr);
-    if (!filter) fail_bench(filter.error().describe());
-    filter_ = std::move(*filter);
-    struct stat status {};
-    if (::stat(workspace_.c_str(), &status) != 0) fail_bench("no workspace");
-    identity_ = writ::choose_identity(broker.uid, broker.gid, status.st_uid, status.st_gid);
-  }
+writ::SandboxRecipe bench_recipe(const writ::BrokerStart& broker, const std::string& workspace) {
+  writ::SandboxRecipe recipe;
+  recipe.profile = bench_profile(workspace);
+  auto model = writ::build_seccomp_model(recipe.profile.syscalls, recipe.profile.process);
+  if (!model) fail_bench(model.error().describe());
+  auto filter = writ::seccomp_program_for(*model, nullptr);
+  if (!filter) fail_bench(filter.error().describe());
+  recipe.filter = std::move(*filter);
+  struct stat status {};
+  if (::stat(workspace.c_str(), &status) != 0) fail_bench("no workspace");
+  recipe.identity = writ::choose_identity(broker.uid, broker.gid, status.st_uid, status.st_gid);
+  recipe.working_directory = workspace;
+  recipe.home = "/nonexistent";
+  recipe.user_name = "writ";
+  recipe.landlock_abi = writ::landlock_abi();
+  return recipe;
+}
 
-  double launch() {
-    const auto start = Clock::now();
-    auto sandbox = spawner_.take();
-    if (!sandbox) fail_bench(sandbox.error().describe());
-    writ::UniqueFd ownership;
-    if (broker_.uid == 0) {
-      if (!sandbox->map_identity(identity_.init_map)) fail_bench("cannot map the identity");
-      auto opened = sandbox->user_namespace();
-      if (!opened) fail_bench(opened.error().describe());
-      ownership = std::move(*opened);
-    }
-    auto prepared = writ::prepare_launch(broker_, request(ownership.valid() ? ownership.get() : -1));
-    if (!prepared) fail_bench(prepared.error().error.describe());
-    auto tool = writ::start_prepared(*sandbox, *prepared);
-    if (!tool) fail_bench(tool.error().error.describe());
-    const auto message = sandbox->receive();
+struct LaunchTimes {
+  double launch;  // from the request until the tool and everything that it started is dead
+  double refill;  // waiting for init to be gone, and assembling the next sandbox
+};
+
+LaunchTimes launch(writ::SandboxPool& pool) {
+  LaunchTimes times{};
+  auto start = Clock::now();
+  {
+    auto running = pool.launch({{"/bin/true"}, {"PATH=/usr/bin:/bin"}, {{0, 0}, {1, 1}, {2, 2}}});
+    if (!running) fail_bench(running.error().error.describe());
+    const auto message = running->process.receive();
     if (!message || message->report.event != writ::InitEvent::kExited || message->report.status != 0)
       fail_bench("the tool did not end well");
-    sandbox->wait();
-    return microseconds_since(start);
+    times.launch = microseconds_since(start);
+    start = Clock::now();
+    running->process.wait();
   }
-
- private:
-  writ::LaunchRequest request(int ownership_namespace) {
-    writ::LaunchRequest request;
-    request.profile = &profile_;
-    request.identity = identity_;
-    request.working_directory = workspace_;
-    request.home = "/nonexistent";
-    request.user_name = "writ";
-    request.argv = {"/bin/true"};
-    request.environment = {"PATH=/usr/bin:/bin"};
-    request.descriptors = {{0, 0}, {1, 1}, {2, 2}};
-    request.filter = filter_;
-    request.landlock_abi = landlock_abi_;
-    request.ownership_namespace = ownership_namespace;
-    return request;
-  }
-
-  const writ::BrokerStart& broker_;
-  writ::Spawner& spawner_;
-  std::string workspace_;
-  writ::Profile profile_;
-  writ::BpfProgram filter_;
-  writ::ToolIdentity identity_;
-  int landlock_abi_ = writ::landlock_abi();
-};
+  if (auto filled = pool.fill(kReadySandboxes); !filled) fail_bench(filled.error().error.describe());
+  times.refill = microseconds_since(start);
+  return times;
+}
 
 }  // namespace
 
@@ -137,16 +120,22 @@ int main(int argc, char** argv) {
   if (::mkdtemp(workspace) == nullptr) fail_bench("cannot make a workspace");
   std::vector<double> native;
   std::vector<double> sandboxed;
+  std::vector<double> refills;
   {
-    SpawnerLaunches launches(broker, *spawner, workspace);
-    for (int i = 0; i < 20; ++i) (void)launches.launch();  // warm up
+    writ::SandboxPool pool(broker, *spawner, bench_recipe(broker, workspace));
+    if (auto filled = pool.fill(kReadySandboxes); !filled) fail_bench(filled.error().error.describe());
+    for (int i = 0; i < 20; ++i) (void)launch(pool);  // warm up
     for (int i = 0; i < rounds; ++i) {
+      ::usleep(kPauseMicroseconds);  // the spawner makes the next init meanwhile
       native.push_back(spawn_natively());
-      sandboxed.push_back(launches.launch());
+      const LaunchTimes times = launch(pool);
+      sandboxed.push_back(times.launch);
+      refills.push_back(times.refill);
     }
   }
   ::rmdir(workspace);
-  std::printf("{\"rounds\": %d, \"posix_spawn_us\": %.1f, \"spawner_us\": %.1f, \"ratio\": %.3f}\n", rounds,
-              median(native), median(sandboxed), median(sandboxed) / median(native));
+  std::printf(
+      "{\"rounds\": %d, \"posix_spawn_us\": %.1f, \"spawner_us\": %.1f, \"ratio\": %.3f, \"refill_us\": %.1f}\n",
+      rounds, median(native), median(sandboxed), median(sandboxed) / median(native), median(refills));
   return 0;
 }
