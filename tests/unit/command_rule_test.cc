@@ -84,7 +84,8 @@ TEST_CASE("words", "[commands]") {
 }
 
 TEST_CASE("a command rule reads as a sentence", "[commands]") {
-  CHECK(rule_of("git", ArgumentMatch::kPrefix, {{"push"}, {"a", "b"}}, Effect::kDeny).text() == "deny git push (a|b) …");
+  CHECK(rule_of("git", ArgumentMatch::kPrefix, {{"push"}, {"a", "b"}}, Effect::kDeny).text() ==
+        "deny git push (a|b) …");
   CHECK(rule_of("ls", ArgumentMatch::kExact, {}, Effect::kAllow).text() == "allow ls");
 }
 
