@@ -35,6 +35,7 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   RunOptions options;
   bool dry_run = false;
   bool quiet = false;
+  std::string nested;
   CommandSpec spec{"writ run", "Run a program in a sandbox", kFooter, {}};
   spec.options = {{"-p,--profile", "Profile by name, or a file", "NAME|FILE", &options.profile}};
   const std::vector<OptionSpec> grants = grant_option_specs(options);
@@ -44,6 +45,10 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
       {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER", &options.preferred_layers},
       {"--report", "Write a report of the run as JSON (- for standard error)", "FILE", &options.report},
+      {"--chdir", "Start in this directory of the sandbox instead of the workspace", "DIR", &options.start_directory},
+      // Not for people: what a run tells the nested runs of its commands.
+      {"--nested", "", "", &nested, Need::kOptional, Audience::kWrit},
+      {"--protect", "", "", &options.protect, Need::kOptional, Audience::kWrit},
       {"-n,--dry-run", "Show what would be granted, run nothing", "", &dry_run},
       {"--json", "With --dry-run: print JSON", "", &options.json},
       {"-q,--quiet", "No warnings on standard error", "", &quiet},
@@ -58,6 +63,11 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   if (options.json && options.mode != RunMode::kDryRun)
     return tl::unexpected(
         usage_error("run: --json goes with --dry-run; for a report of the run use --report FILE", spec.name));
+  if (!nested.empty()) {
+    const auto nesting = Nesting::parse(nested);
+    if (!nesting) return tl::unexpected(usage_error(nesting.error().describe(), spec.name));
+    options.nesting = *nesting;
+  }
   options.command = typed.command;
   return options;
 }

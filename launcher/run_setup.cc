@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
@@ -41,6 +42,10 @@ Result<Workspace> find_workspace(const RunOptions& options, const Person& person
   const char* looked_at = options.workspace.empty() ? "." : path.c_str();
   if (::stat(looked_at, &status) != 0) return fail_errno(errno, "cannot use the workspace " + quote_bytes(path));
   if (!S_ISDIR(status.st_mode)) return fail("the workspace " + quote_bytes(path) + " is not a directory");
+  // The outer run decided on a directory; its commands work in that one or not at all.
+  const Nesting& nesting = options.nesting;
+  if (options.is_nested() && (nesting.workspace_device != status.st_dev || nesting.workspace_inode != status.st_ino))
+    return fail("the workspace " + quote_bytes(path) + " was replaced since the outer run began");
   HostObject object{path, status.st_dev, status.st_ino};
   return Workspace{std::move(path), status.st_uid, status.st_gid, std::move(object)};
 }
@@ -100,6 +105,32 @@ void add_environment(EnvironmentPolicy& environment, const std::vector<std::stri
   }
 }
 
+// Where the tool starts, in the view: relative to the workspace. That it is there is seen when the tool goes there.
+Result<std::string> find_start_directory(const RunOptions& options, const std::string& workspace) {
+  if (options.start_directory.empty()) return workspace;
+  const std::filesystem::path absolute = std::filesystem::path(workspace) / options.start_directory;
+  return normalize_absolute_path(absolute.lexically_normal().native());
+}
+
+// What an outer run protects stays as it is for its commands, too, whatever their profile says.
+void protect_for_outer_run(Profile& profile, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths)
+    for (const PathGrant& grant : profile.filesystem.grants)
+      if (grant.access == PathAccess::kWrite && path.starts_with(grant.path + "/"))
+        profile.filesystem.protect.push_back(path.substr(grant.path.size() + 1));
+}
+
+// A command's profile is loaded when the command is run. That there is one is found out now, not in the middle of work.
+Status find_command_profiles(const Profile& profile, const Person& person) {
+  const ProfileStore store(person.configuration_home);
+  for (const CommandRule& rule : profile.commands) {
+    if (rule.profile.empty()) continue;
+    auto found = store.find(rule.profile);
+    if (!found) return fail("the rule '" + rule.text() + "': " + found.error().describe());
+  }
+  return {};
+}
+
 // A layer that may be missing is looked for beforehand, because what replaces it must be in the filter from the start:
 // without an own network no sockets, without an own IPC namespace no System V objects.
 void replace_missing_layers(Profile& profile) {
@@ -117,6 +148,8 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
   add_environment(profile.environment, options.environment);
+  protect_for_outer_run(profile, options.protect);
+  WRIT_TRY(find_command_profiles(profile, person));
   if (!options.timeout.empty()) {
     auto duration = parse_duration(options.timeout);
     if (!duration) return fail("--timeout: " + duration.error().what, duration.error().hint);
@@ -145,6 +178,52 @@ Result<std::vector<std::string>> make_environment(const Profile& profile, const 
 
 }  // namespace
 
+namespace {
+
+// Protection inside of a writable tree is made of mounts, and a mount goes away when another sandbox replaces what it
+// is mounted on (rename(2) over it): the tool could ask for a command that does, and write afterwards. So the nested
+// runs get the same places as mounts of their own, which they can neither change nor replace. Names that do not exist
+// yet are among them: what one of two runs in the same directory takes away, the other must not make.
+constexpr std::array<std::string_view, 5> kCovers = {"protected", "hidden", "command", "denied", "not executable"};
+
+std::vector<std::string> protected_places(const Profile& profile, const View& view) {
+  std::vector<std::string> places;
+  for (const PathGrant& grant : profile.filesystem.grants) {
+    if (grant.access != PathAccess::kWrite) continue;
+    for (const std::string& name : profile.filesystem.protect) places.push_back(grant.path + "/" + name);
+    for (const ViewEntry& entry : view.entries) {
+      const bool covers = std::find(kCovers.begin(), kCovers.end(), entry.kind) != kCovers.end();
+      if (covers && entry.path.starts_with(grant.path + "/")) places.push_back(entry.path);
+    }
+  }
+  for (const auto* denied : {&profile.filesystem.deny_all, &profile.filesystem.deny_write})
+    for (const PathPattern& pattern : *denied) places.push_back(pattern.path);
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  return places;
+}
+
+}  // namespace
+
+Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup, const View& view) {
+  NestedRunPlan plan;
+  plan.profile = options.profile;
+  if (names_profile_file(options.profile)) {
+    WRIT_ASSIGN(plan.profile, typed_path(options.profile, setup.person));
+  }
+  plan.workspace = setup.workspace;
+  plan.nesting = {options.nesting.depth + 1, setup.workspace_object.device, setup.workspace_object.inode, ::getpid()};
+  // Nothing that widens: what a command may is what its own profile says.
+  for (const std::string& place : protected_places(setup.profile, view)) plan.inherited.push_back("--protect=" + place);
+  for (const std::string& manifest : options.manifests) {
+    WRIT_ASSIGN(const std::string path, typed_path(manifest, setup.person));
+    plan.inherited.push_back("--manifest=" + path);
+  }
+  if (options.network == "none") plan.inherited.emplace_back("--network=none");
+  if (options.verbosity == Verbosity::kQuiet) plan.inherited.emplace_back("--quiet");
+  return plan;
+}
+
 Result<std::string> workspace_path(const RunOptions& options, const Person& person) {
   WRIT_ASSIGN(Workspace workspace, find_workspace(options, person));
   return std::move(workspace.path);
@@ -171,6 +250,7 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person, const Ceil
   WRIT_ASSIGN(setup.identity, identity_of_tool(person, workspace));
   setup.tool_user_name = person.uid == 0 ? "writ" : person.name;
   setup.workspace = workspace.path;
+  WRIT_ASSIGN(setup.start_directory, find_start_directory(options, workspace.path));
   setup.workspace_object = workspace.object;
   setup.person = std::move(person);
   for (const Bound& bound : policy.bounds) setup.bounds.push_back(bound.name);

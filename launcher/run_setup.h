@@ -32,6 +32,7 @@ struct RunSetup {
   std::vector<std::string> warnings;  // rules that are stricter than written
   ToolIdentity identity;
   std::string workspace;
+  std::string start_directory;  // in the view
   HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
@@ -47,6 +48,10 @@ struct RunSetup {
 
 // Errors: those of read_run_policy(), a missing workspace, a system call name nobody knows.
 [[nodiscard]] Result<RunSetup> set_up_run(const RunOptions& options, Person person, const CeilingFile& ceiling);
+
+// What the nested runs of this one's commands get on their command lines. `view` is this run's.
+[[nodiscard]] Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup,
+                                                     const View& view);
 
 }  // namespace writ
 

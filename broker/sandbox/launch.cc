@@ -1,10 +1,13 @@
 #include "broker/sandbox/launch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -14,6 +17,8 @@
 #include "broker/grant/tree_grant.h"
 #include "broker/kernel/landlock.h"
 #include "broker/sandbox/host_path.h"
+#include "broker/policy/bpf_interpreter.h"
+#include "broker/policy/syscall_numbers.h"
 #include "broker/sandbox/setup_step.h"
 
 namespace writ {
@@ -49,6 +54,14 @@ Status lose_layer(const Profile& profile, LayerStatuses& layers, Layer layer, co
   return {};
 }
 
+std::string search_path_of(const ToolRequest& tool) {
+  constexpr std::string_view kPath = "PATH=";
+  std::string path;
+  for (const std::string& variable : tool.environment)
+    if (variable.starts_with(kPath)) path = variable.substr(kPath.size());
+  return path.empty() ? "/usr/local/bin:/usr/bin:/bin" : path;
+}
+
 class LaunchPreparation {
  public:
   LaunchPreparation(const BrokerStart& broker, LaunchRequest request)
@@ -65,6 +78,8 @@ class LaunchPreparation {
   Status add_grant_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened);
   void add_rules_around(const std::string& path, LandlockPlan& plan, std::vector<OpenedTree>& opened);
   bool hides_below(const std::string& path) const;
+  [[nodiscard]] CommandView command_view() const;
+  Status require_layers_of_commands();
   void fill_content();
   bool active(Layer layer) { return layer_status(prepared_.layers, layer).state == LayerState::kActive; }
 
@@ -128,7 +143,8 @@ Status LaunchPreparation::make_view() {
   auto make_options = [&] {
     UniqueFd devpts(request_.devpts.valid() ? ::fcntl(request_.devpts.get(), F_DUPFD_CLOEXEC, 3) : -1);
     return ViewOptions{request_.home,      request_.user_name, request_.identity,      request_.ownership_namespace,
-                       request_.workspace, std::move(devpts),  request_.policy_notice, request_.assembly};
+                       request_.workspace, std::move(devpts),  request_.policy_notice, request_.assembly,
+                       command_view()};
   };
   auto view = build_view(profile_, make_options());
   // Kernels before 6.15 attach nothing to a detached tree: EINVAL (move_mount(2)).
@@ -213,6 +229,25 @@ Status LaunchPreparation::make_landlock() {
   return {};
 }
 
+CommandView LaunchPreparation::command_view() const {
+  const bool exempt = request_.program_under_rules == ProgramUnderRules::kNo;
+  return {search_path_of(request_.tool), exempt ? request_.tool.argv.front() : std::string()};
+}
+
+// A rule about a command holds because the program is not in the view, and because the broker can look at who asks,
+// which it may in a user namespace of its own making.
+Status LaunchPreparation::require_layers_of_commands() {
+  if (profile_.commands.empty()) return {};
+  for (const Layer layer : {Layer::kView, Layer::kUserNamespace}) {
+    const bool preferred = profile_.requirement(layer) == Requirement::kPrefer;
+    if (!active(layer) || preferred)
+      return fail("rules about commands need the layer " + std::string(layer_name(layer)) +
+                      (preferred ? ", which must be required, not preferred" : ", which is missing"),
+                  "`writ doctor` says what this host lacks");
+  }
+  return {};
+}
+
 void LaunchPreparation::fill_content() {
   PlanContent& content = prepared_.content;
   for (const LayerName& entry : kLayerNames) {
@@ -229,11 +264,13 @@ void LaunchPreparation::fill_content() {
   content.terminal_number = request_.terminal_number;
   content.descriptors = request_.tool.descriptors;
   content.limits = process_limits(profile_.limits);
+  content.listener_filter = std::move(request_.listener_filter);
 }
 
 tl::expected<PreparedLaunch, LaunchError> LaunchPreparation::run() {
   for (Status (LaunchPreparation::*step)() :
-       {&LaunchPreparation::choose_layers, &LaunchPreparation::make_view, &LaunchPreparation::make_landlock})
+       {&LaunchPreparation::choose_layers, &LaunchPreparation::require_layers_of_commands,
+        &LaunchPreparation::make_view, &LaunchPreparation::make_landlock})
     if (Status done = (this->*step)(); !done) return launch_failure(std::move(done.error()));
   fill_content();
   return std::move(prepared_);
@@ -257,6 +294,42 @@ void note_lost_layers(LayerStatuses& layers, const InitReport& report) {
       layers[i] = {LayerState::kDegraded, std::strerror(report.layer_errors[i])};
 }
 
+bool traps_execveat(const BpfProgram& filter) {
+  seccomp_data call{};
+  call.nr = SYS_execveat;
+  call.arch = kNativeAuditArch;
+  const auto verdict = interpret(filter, call);
+  return verdict && *verdict == SECCOMP_RET_USER_NOTIF;
+}
+
+// A filter that traps execveat traps our own as well, the one that starts the tool. CONTINUE is harmless for exactly
+// that one: until it is made only our code runs in the tool's process, so nobody can change its arguments. (The other
+// calls of that code cannot be trapped: listener_filter.h.)
+Status let_first_exec_continue(SeccompListener& listener, int control) {
+  for (;;) {
+    std::array<pollfd, 2> ready{{{listener.descriptor(), POLLIN, 0}, {control, POLLIN, 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return fail_errno(errno, "cannot wait for init");
+    if (ready[1].revents != 0) return {};  // init says that it failed
+    if (ready[0].revents == 0) continue;
+    WRIT_ASSIGN(const std::optional<Notification> call, listener.receive());
+    if (!call) continue;
+    if (call->call.nr != SYS_execveat) return fail("the tool's process made a call before it was started");
+    WRIT_TRY(listener.answer_continue(call->id));
+    return {};
+  }
+}
+
+// Receives the listener that comes before the start; a sandbox without a listener filter sends none.
+Status receive_listener(SandboxProcess& sandbox, PreparedLaunch& prepared, std::optional<InitMessage>& message) {
+  if (!message || message->report.event != InitEvent::kListener) return {};
+  if (!message->descriptor.valid()) return fail("init sent no listener");
+  WRIT_ASSIGN(prepared.listener, SeccompListener::adopt(std::move(message->descriptor)));
+  if (traps_execveat(prepared.content.listener_filter))
+    WRIT_TRY(let_first_exec_continue(*prepared.listener, sandbox.descriptor()));
+  message = sandbox.receive();
+  return {};
+}
+
 }  // namespace
 
 tl::expected<PreparedLaunch, LaunchError> prepare_sandbox(const BrokerStart& broker, LaunchRequest request) {
@@ -264,12 +337,8 @@ tl::expected<PreparedLaunch, LaunchError> prepare_sandbox(const BrokerStart& bro
 }
 
 tl::expected<void, LaunchError> choose_tool(PreparedLaunch& prepared, ToolRequest tool) {
-  ProgramRequest lookup{prepared.view.root.get(), tool.argv, {}, prepared.content.working_directory};
-  constexpr std::string_view kPath = "PATH=";
-  for (const std::string& variable : tool.environment)
-    if (variable.starts_with(kPath)) lookup.search_path = variable.substr(kPath.size());
-  if (lookup.search_path.empty()) lookup.search_path = "/usr/local/bin:/usr/bin:/bin";
-  auto program = resolve_program(lookup);
+  auto program = resolve_program(
+      {prepared.view.root.get(), tool.argv, search_path_of(tool), prepared.content.working_directory});
   if (!program) return launch_failure(std::move(program.error().error), static_cast<int>(program.error().problem));
   prepared.program = std::move(*program);
   PlanContent& content = prepared.content;
@@ -303,10 +372,14 @@ tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, Prepar
   if (Status sent = sandbox.send(InitCommand::kOrder, order->memory.get(), order->descriptors); !sent)
     return launch_failure(std::move(sent.error()));
   auto message = sandbox.receive();
+  if (Status received = receive_listener(sandbox, prepared, message); !received)
+    return launch_failure(std::move(received.error()));
   if (!message) return launch_failure({"the sandbox's init died while it set up the sandbox", 0, ""});
   if (message->report.event != InitEvent::kStarted) return Failure(failed_step(message->report, prepared.program.path));
   note_lost_layers(prepared.layers, message->report);
-  return std::move(message->tool);
+  if (prepared.listener.has_value() == prepared.content.listener_filter.empty())
+    return launch_failure({"the sandbox started without the listener that was asked for", 0, ""});
+  return std::move(message->descriptor);
 }
 
 }  // namespace writ

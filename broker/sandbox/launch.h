@@ -9,6 +9,8 @@
 
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
+#include "broker/kernel/seccomp_notify.h"
+#include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/broker_start.h"
 #include "broker/sandbox/identity.h"
@@ -33,6 +35,9 @@ struct ToolRequest {
   std::vector<std::string> environment;        // "NAME=value"
   std::vector<GrantedDescriptor> descriptors;  // 0, 1, 2 and what else was granted
 };
+// Do the profile's rules about commands hold for the launched program itself? Not in a nested run: there they allowed
+// it.
+enum class ProgramUnderRules : std::uint8_t { kYes, kNo };
 
 struct LaunchRequest {
   const Profile* profile = nullptr;  // borrowed
@@ -46,8 +51,10 @@ struct LaunchRequest {
   int ownership_namespace = -1;  // borrowed: SandboxProcess::user_namespace() where ownership is translated
   UniqueFd devpts;
   std::string policy_notice;  // what the tool is told of its rules, as /run/writ/policy.json; may be empty
+  BpfProgram listener_filter;  // empty: no listener
   int landlock_abi = 0;
   ViewAssembly assembly = ViewAssembly::kAutomatic;
+  ProgramUnderRules program_under_rules = ProgramUnderRules::kYes;
 };
 
 // How one layer stands; errno 0 and active: in force.
@@ -65,6 +72,7 @@ struct PreparedLaunch {
   Program program;
   UniqueFd landlock_ruleset;
   LayerStatuses layers;
+  std::optional<SeccompListener> listener;  // after start_prepared(), where the plan has a listener filter
 };
 
 // Opens what the profile grants, builds the view and fills the plan. Nothing runs yet. A required layer that is known
@@ -85,8 +93,8 @@ struct PreparedLaunch {
 [[nodiscard]] tl::expected<void, LaunchError> begin_start(SandboxProcess& sandbox, const PreparedLaunch& prepared);
 
 // Sends the order: the chosen tool with `prepared.content.filter`, which the caller may make after begin_start(). Waits
-// until the program is executed. On success the result is the tool's pidfd, and `prepared.layers` also holds what init
-// found out.
+// until the program is executed. On success the result is the tool's pidfd, `prepared.layers` also holds what init
+// found out, and `prepared.listener` the listener where the plan has a listener filter.
 [[nodiscard]] tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared);
 
 }  // namespace writ

@@ -135,6 +135,7 @@ Result<WrittenPlan> write_order(const PlanContent& content) {
   order.program_index = add_descriptor(written, content.program);
   WRIT_TRY(add_grants(order, written, content.descriptors));
   order.filter = buffer.append_array(content.filter.data(), content.filter.size());
+  order.listener_filter = buffer.append_array(content.listener_filter.data(), content.listener_filter.size());
   order.arguments = buffer.append_vector(content.arguments);
   order.environment = buffer.append_vector(content.environment);
   WRIT_ASSIGN(written.memory, seal(buffer.finish(order)));

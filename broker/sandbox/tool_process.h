@@ -15,7 +15,7 @@ struct ToolStart {
   const ChildPlan* plan;
   const ReceivedPlan* received;     // the plan's bytes and descriptors
   ReceivedPlan* order;              // where the order is received; init releases its bytes
-  int control;                      // init's socket, on which the order comes
+  int control;                      // init's socket: the order comes on it, a listener is handed over through a copy
   int proc;                         // writable /proc of the sandbox, or -1
   bool locked_view;                 // was it cloned into a second user and mount namespace?
   std::uint64_t saved_signal_mask;  // mask of the program that started Writ

@@ -16,6 +16,7 @@
 #include "broker/grant/persistence_guard.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
+#include "broker/sandbox/view_commands.h"
 
 namespace writ {
 
@@ -42,12 +43,13 @@ struct ViewOptions {
   UniqueFd devpts;               // a devpts of the sandbox's own, or invalid: then the view gets an empty /dev/pts
   std::string policy_notice;     // content of /run/writ/policy.json; empty: there is none
   ViewAssembly assembly = ViewAssembly::kAutomatic;
+  CommandView commands;
 };
 
 // One line of the report: what the view shows and why.
 struct ViewEntry {
   std::string path;
-  std::string kind;  // "read", "write", "hidden", "protected", "pinned", "private", "device"
+  std::string kind;  // "read", "write", "hidden", "protected", "pinned", "private", "device", "command"
 };
 
 struct View {
@@ -56,7 +58,8 @@ struct View {
   // start: the kernel lets whoever closes it wait for a grace period.
   UniqueFd scratch;
   std::vector<ViewEntry> entries;
-  std::vector<GuardedTree> guarded;  // writable trees with protected or watched names
+  std::vector<GuardedTree> guarded;    // writable trees with protected or watched names
+  std::vector<RuledProgram> commands;  // programs that are replaced by the stand-in
   std::vector<std::string> warnings;
 };
 
