@@ -122,8 +122,9 @@ def test_a_person_cannot_raise_it(case):
         expect_equal(result.returncode, 125)
         expect_in("there is no profile 'mine'", result.stderr)
         host.ceiling.write_text(MODEST + "filesystem: {read: ['~/data']}\n")
-        moved = case.environment(HOME="/srv", WRIT_CEILING="/dev/null", XDG_CONFIG_HOME=str(case.home))
-        found = why(host, case, "-r", "/srv/data", "default", "read", "/srv/data/x", environment=moved)
+        case.write_home("data/x")
+        moved = case.environment(WRIT_CEILING="/dev/null", XDG_CONFIG_HOME=str(case.base))
+        found = why(host, case, "-r", case.home / "data", "default", "read", case.home / "data/x", environment=moved)
         expect_equal(found["bound"], "ceiling")
 
 

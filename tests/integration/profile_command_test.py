@@ -152,8 +152,15 @@ def test_schema_accepts_what_the_loader_accepts(case):
     validator = jsonschema.Draft202012Validator(schema)
     shipped = [path for path in sorted((SOURCE / "profiles").glob("*.yaml")) if path.name != "groups.yaml"]
     texts = [path.read_text(encoding="utf-8") for path in shipped] + [MINE]
-    documents = [line.split("```yaml\n")[1:] for line in (SOURCE / "docs").joinpath("profiles.md").read_text().split("\n\n# ")]
-    texts += [block.split("```")[0] for blocks in documents for block in blocks if block.startswith("version: 1")]
+    for guide in ("profiles.md", "policy.md"):
+        blocks = (SOURCE / "docs" / guide).read_text(encoding="utf-8").split("```yaml\n")[1:]
+        examples = [block.split("```")[0] for block in blocks]
+        assert examples, guide
+        texts += examples
+        for example in examples:
+            # "/*" is for ceilings only.
+            case.write("example.yaml", example.replace("path: /*}", "path: /srv/*}"))
+            profile(case, "check", "example.yaml")
     texts += [profile(case, "show", path.stem, "--resolved") for path in shipped] + [profile(case, "init")]
     for text in texts:
         errors = [error.message for error in validator.iter_errors(yaml.safe_load(text))]
