@@ -45,6 +45,7 @@ TEST_CASE("every starter profile loads", "[profile_init]") {
     INFO(file);
     REQUIRE(profile);
     CHECK(profile->name == "mine");
+    for (const PolicyCaseResult& result : run_policy_cases(*profile)) CHECK(result.passed());
     CHECK(profile->limits.wall_time == std::chrono::hours(1));
   }
 }
