@@ -24,22 +24,23 @@ MODEST = HEAD + "extends: default\n"
 
 
 class Host:
-    """A copy of /etc with a ceiling in it."""
+    """A copy of /etc, made once, with a fresh /etc/writ each time."""
 
-    def __init__(self):
-        self.directory = tempfile.TemporaryDirectory(prefix="writ-test-etc-")
-        os.chmod(self.directory.name, 0o755)
-        self.etc = pathlib.Path(self.directory.name) / "etc"
-        subprocess.run(["cp", "-a", "/etc", self.etc], check=False, stderr=subprocess.DEVNULL)
+    copy = None
+
+    def __enter__(self):
+        if Host.copy is None:
+            Host.copy = tempfile.TemporaryDirectory(prefix="writ-test-etc-")
+            os.chmod(Host.copy.name, 0o755)
+            subprocess.run(["cp", "-a", "/etc", Host.copy.name], check=False, stderr=subprocess.DEVNULL)
+        self.etc = pathlib.Path(Host.copy.name) / "etc"
         shutil.rmtree(self.etc / "writ", ignore_errors=True)
         (self.etc / "writ").mkdir()
         self.ceiling = self.etc / "writ/ceiling.yaml"
-
-    def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.directory.cleanup()
+        shutil.rmtree(self.etc / "writ", ignore_errors=True)
 
     def writ(self, case, *words, environment=None):
         user = ORDINARY_USER if case.mode == "user" and ROOT else os.geteuid()
