@@ -214,7 +214,7 @@ TEST_CASE("mistakes with cases", "[profile][cases]") {
   CHECK(says(error("connect: example.org, expect: deny"), "no port"));
 }
 
-TEST_CASE("rules, commands and groups grow over layers; cases do not; reset starts anew", "[profile][rules]") {
+TEST_CASE("rules, commands and groups grow over layers, cases do not, reset starts anew", "[profile][rules]") {
   const Files files = {{"low",
                         "version: 1\nname: low\ngroups: {g: [/srv/low]}\n"
                         "rules: [{effect: deny, rights: [write], path: /srv/low}]\n"

@@ -1,7 +1,6 @@
 #include "broker/policy/seccomp_compiler.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -198,9 +197,7 @@ TEST_CASE("calls without argument rules load no argument", "[seccomp]") {
   }
 }
 
-std::string golden_path(const std::string& name) {
-  return (std::filesystem::path(__FILE__).parent_path() / "golden" / name).string();
-}
+std::string golden_path(const std::string& name) { return std::string(WRIT_SOURCE_DIR "/tests/unit/golden/") + name; }
 
 std::string golden(const std::string& name) {
   std::ifstream file(golden_path(name));
