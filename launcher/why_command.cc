@@ -62,7 +62,7 @@ std::string find_program(const std::string& name, const Person& person) {
   const char* path = std::getenv("PATH");
   std::string_view rest = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
   while (!rest.empty()) {
-    const std::string candidate = std::string(rest.substr(0, rest.find(':'))) + "/" + name;
+    std::string candidate = std::string(rest.substr(0, rest.find(':'))) + "/" + name;
     if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0 &&
         kind_on_host(candidate) == HostKind::kFile)
       return candidate;
