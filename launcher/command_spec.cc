@@ -53,6 +53,7 @@ Parsed<void> parse(CLI::App& app, const std::string& name, std::span<const std::
 
 CommandLineDone refuse_unknown(const CommandSpec& spec, std::span<const CommandTitle> titles, const std::string& word) {
   std::vector<std::string_view> known;
+  known.reserve(titles.size());
   for (const CommandTitle& title : titles) known.push_back(title.name);
   return usage_error("there is no command " + quote_bytes(word, 80) + did_you_mean(word, known), spec.name);
 }

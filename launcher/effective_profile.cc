@@ -24,6 +24,9 @@ Result<Bound> read_ceiling(const ProfileSource& source, const BoundContext& cont
   return Bound{BoundKind::kCeiling, "the ceiling " + std::string(kCeilingPath), std::move(profile)};
 }
 
+// Lists are what the view is made from already; rules and what a meet adds to them are not.
+bool needs_folding(const Profile& profile) { return !profile.rules.empty() || !profile.filesystem.shields.empty(); }
+
 }  // namespace
 
 Result<std::vector<Bound>> read_bounds(const std::vector<std::string>& manifests, const CeilingFile& ceiling,
@@ -41,8 +44,8 @@ Result<std::vector<Bound>> read_bounds(const std::vector<std::string>& manifests
   return bounds;
 }
 
-Result<EffectiveProfile> make_effective_profile(Profile own, std::span<const Bound> bounds,
-                                                const PolicyPlaces& places) {
+Result<EffectiveProfile> make_effective_profile(Profile own, std::span<const Bound> bounds, const PolicyPlaces& places,
+                                                EffectivePurpose purpose) {
   EffectiveProfile effective;
   effective.policy = std::move(own);
   for (const Bound& bound : bounds) {
@@ -52,6 +55,10 @@ Result<EffectiveProfile> make_effective_profile(Profile own, std::span<const Bou
   }
   // Not earlier: what is protected counts from the grants that are left.
   WRIT_TRY(guard_policy_places(effective.policy, places));
+  if (purpose == EffectivePurpose::kLaunch && !needs_folding(effective.policy)) {
+    effective.enforced = effective.policy;
+    return effective;
+  }
   WRIT_ASSIGN(Lowering lowering, lower_rules(effective.policy));
   effective.enforced = std::move(lowering.profile);
   effective.mechanisms = std::move(lowering.enforced);

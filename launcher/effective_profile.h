@@ -53,10 +53,15 @@ struct BoundContext {
 [[nodiscard]] Result<std::vector<Bound>> read_bounds(const std::vector<std::string>& manifests,
                                                      const CeilingFile& ceiling, const BoundContext& context);
 
+// What an effective profile is made for. A launch needs no mechanisms, and a profile that has only lists needs no
+// folding.
+enum class EffectivePurpose : std::uint8_t { kLaunch, kExplanation };
+
 // `own` is the profile with everything that the command line adds to it. Errors: those of guard_policy_places() and
 // lower_rules().
-[[nodiscard]] Result<EffectiveProfile> make_effective_profile(Profile own, std::span<const Bound> bounds,
-                                                              const PolicyPlaces& places);
+[[nodiscard]] Result<EffectiveProfile> make_effective_profile(
+    Profile own, std::span<const Bound> bounds, const PolicyPlaces& places,
+    EffectivePurpose purpose = EffectivePurpose::kExplanation);
 
 }  // namespace writ
 

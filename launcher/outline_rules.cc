@@ -41,6 +41,7 @@ std::string rights_yaml(Rights rights) {
 
 std::string words_yaml(const std::vector<std::string>& words) {
   std::vector<std::string> texts;
+  texts.reserve(words.size());
   for (const std::string& word : words) texts.push_back(yaml_text(word));
   return flow_list(texts);
 }
@@ -48,6 +49,7 @@ std::string words_yaml(const std::vector<std::string>& words) {
 std::string arguments_yaml(const CommandRule& rule) {
   if (rule.match == ArgumentMatch::kContains) return words_yaml(rule.arguments.front());
   std::vector<std::string> places;
+  places.reserve(rule.arguments.size());
   for (const ArgumentAlternatives& place : rule.arguments)
     places.push_back(place.size() == 1 ? yaml_text(place.front()) : words_yaml(place));
   return flow_list(places);
@@ -55,6 +57,7 @@ std::string arguments_yaml(const CommandRule& rule) {
 
 void set_examples(FlowMapping& mapping, std::string_view key, const std::vector<std::vector<std::string>>& examples) {
   std::vector<std::string> texts;
+  texts.reserve(examples.size());
   for (const std::vector<std::string>& example : examples) texts.push_back(words_yaml(example));
   if (!texts.empty()) mapping.set(key, flow_list(texts));
 }

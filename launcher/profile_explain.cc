@@ -22,7 +22,7 @@
 namespace writ {
 namespace {
 
-constexpr std::size_t kRuleWidth = 44;
+constexpr std::size_t kRuleWidth = 50;
 constexpr std::size_t kNameWidth = 20;
 constexpr std::size_t kMechanismWidth = 60;
 

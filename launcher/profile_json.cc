@@ -90,6 +90,7 @@ JsonObject limits_json(const LimitPolicy& limits) {
 JsonValue profile_json(const ReadProfile& read, const ProfileContext& context) {
   const Profile& profile = read.profile;
   std::vector<std::string> layers;
+  layers.reserve(read.layers.size());
   for (const ProfileSource& layer : read.layers) layers.push_back(layer.display_name);
   JsonObject object;
   object.set("schema", "writ.profile").set("schema_version", kProfileJsonVersion);

@@ -93,6 +93,7 @@ int run_profile_list(const ProfileOptions& options) {
   const ProfileListing listing = reading->store().list();
   for (const std::string& problem : listing.problems) print_message("warning: " + problem);
   std::vector<Row> rows;
+  rows.reserve(listing.profiles.size());
   for (const StoredProfile& stored : listing.profiles) rows.push_back(look_at(*reading, stored));
   if (options.format == OutputFormat::kJson) return print_result(list_json(rows), 0);
   return print_result(list_text(rows, reading->store(), colour_for_standard_output()), 0);

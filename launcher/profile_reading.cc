@@ -24,6 +24,7 @@ std::vector<std::string> bases_of(const ProfileSource& source) {
   if (extends == nullptr) return {};
   if (extends->kind == YamlKind::kScalar) return {extends->text};
   std::vector<std::string> names;
+  names.reserve(extends->children.size());
   for (const YamlNode& name : extends->children) names.push_back(name.text);
   return names;
 }

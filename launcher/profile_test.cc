@@ -33,7 +33,7 @@ std::string tested_text(const TestedProfile& tested, Colour colour) {
   std::string text = painted(escape_bytes(tested.typed), Tint::kStrong, colour) + "\n";
   for (const PolicyCaseResult& result : tested.results) {
     if (result.passed())
-      text += "  " + painted("ok    ", Tint::kGood, colour) + result.policy_case->text() + "\n";
+      text += "  " + painted("ok     ", Tint::kGood, colour) + result.policy_case->text() + "\n";
     else
       text += "  " + painted("FAILED", Tint::kBad, colour) + failed_case_text(profile, result) + "\n";
   }

@@ -244,7 +244,8 @@ Result<RunPolicy> read_run_policy(const RunOptions& options, const Person& perso
 Result<RunSetup> set_up_run(const RunOptions& options, Person person, const CeilingFile& ceiling) {
   WRIT_ASSIGN(const Workspace workspace, find_workspace(options, person));
   WRIT_ASSIGN(RunPolicy policy, read_run_policy(options, person, workspace.path, ceiling));
-  WRIT_ASSIGN(EffectiveProfile effective, make_effective_profile(std::move(policy.own), policy.bounds, policy.places));
+  WRIT_ASSIGN(EffectiveProfile effective,
+              make_effective_profile(std::move(policy.own), policy.bounds, policy.places, EffectivePurpose::kLaunch));
   replace_missing_layers(effective.enforced);
   RunSetup setup;
   WRIT_ASSIGN(setup.identity, identity_of_tool(person, workspace));

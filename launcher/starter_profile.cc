@@ -35,6 +35,16 @@ constexpr std::string_view kBody =
     "limits:\n"
     "  wall_time: 1h\n"
     "\n"
+    "# Sentences about single paths. deny wins over every allow, also over those of the profile above.\n"
+    "rules: []\n"
+    "#  - {effect: deny, rights: [write], path: '${workspace}/package-lock.json', reason: run npm outside instead}\n"
+    "#  - {effect: allow, rights: [read, execute], path: /srv/tools/*, optional: true}\n"
+    "\n"
+    "# Cases that must stay true, whatever is changed above; `writ profile check` runs them.\n"
+    "tests:\n"
+    "  - {read: ~/.ssh/id_ed25519, expect: deny}\n"
+    "  - {write: '${workspace}/new-file', expect: allow}\n"
+    "\n"
     "# There is no network unless you write `network: host`.\n"
     "network: none\n";
 

@@ -15,37 +15,60 @@ std::string place_in_file(const Profile& profile, const RuleOrigin& origin) {
   return origin.line == 0 ? std::string() : place_text(profile, origin);
 }
 
-WhyDecision describe(const Profile& profile, const Decision& decision) {
-  WhyDecision said{decision.effect, static_cast<WhyCause>(decision.cause), "", "", ""};
-  if (decision.rule == nullptr) return said;
-  said.rule = decision.rule->text();
-  said.reason = decision.rule->reason;
-  said.place = place_in_file(profile, decision.rule->origin);
-  return said;
+// Scratch is a tree that can be written; what lies beneath it on the host is not in the view.
+bool is_scratch_above(const Rule& rule, const std::string& name) {
+  const auto* pattern = std::get_if<PathPattern>(&rule.resource);
+  return pattern != nullptr && rule.rights.has(Right::kWrite) && pattern->scope == PathScope::kSubtree &&
+         pattern->path != name;
 }
 
-// Decides with the weakest of the names: each of them is used on the way to the object.
-Decision decide_names(const AccessPolicy& policy, const PathRequest& request) {
-  Decision strongest{Effect::kAllow, DecisionCause::kNothing, nullptr};
-  for (const std::string& name : request.names) {
-    const Decision decision = policy.decide_path(request.rights, name);
-    if (decision.effect > strongest.effect || strongest.rule == nullptr) strongest = decision;
-  }
-  return strongest;
-}
+// Decides the parts of requests under one policy, keeping the rule that decided.
+class Decider {
+ public:
+  Decider(const Profile& profile, const AccessPolicy& policy) : profile_(profile), policy_(policy) {}
 
-// The decision, and the rule that made it as an entry of `policy`.
-struct Decider {
-  const Profile& profile;
-  const AccessPolicy& policy;
+  WhyDecision operator()(const PathRequest& request) {
+    std::optional<WhyDecision> strictest;  // each of the names is used on the way to the object
+    for (const std::string& name : request.names) {
+      const Decision decision = policy_.decide_path(request.rights, name);
+      WhyDecision said = describe(decision);
+      const bool is_hidden_by_scratch = request.about == AskedAbout::kHostObject && decision.rule != nullptr &&
+                                        said.cause == WhyCause::kSandbox && is_scratch_above(*decision.rule, name);
+      if (is_hidden_by_scratch) said.effect = Effect::kDeny;
+      if (strictest && said.effect <= strictest->effect) continue;
+      strictest = std::move(said);
+      rule_ = is_hidden_by_scratch ? nullptr : decision.rule;
+    }
+    return strictest.value_or(WhyDecision{});
+  }
 
-  Decision operator()(const PathRequest& request) const { return decide_names(policy, request); }
-  Decision operator()(const AddressRequest& request) const {
-    return policy.decide_address(request.rights, request.address);
+  WhyDecision operator()(const AddressRequest& request) {
+    const Decision decision = policy_.decide_address(request.rights, request.address);
+    rule_ = decision.rule;
+    return describe(decision);
   }
-  Decision operator()(const CommandRequest& request) const {
-    return policy.decide_path({Right::kExecute}, request.argv.front());
+
+  WhyDecision operator()(const CommandRequest& request) {
+    return (*this)(PathRequest{{Right::kExecute}, request.names, AskedAbout::kHostObject});
   }
+
+  // Of the last decision; nullptr when none made it.
+  [[nodiscard]] const Rule* rule() const { return rule_; }
+
+ private:
+  WhyDecision describe(const Decision& decision) const {
+    WhyDecision said{decision.effect, static_cast<WhyCause>(decision.cause), "", "", ""};
+    if (decision.rule == nullptr) return said;
+    if (policy_.is_built_in(decision.rule)) said.cause = WhyCause::kSandbox;
+    said.rule = decision.rule->text();
+    said.reason = decision.rule->reason;
+    said.place = place_in_file(profile_, decision.rule->origin);
+    return said;
+  }
+
+  const Profile& profile_;
+  const AccessPolicy& policy_;
+  const Rule* rule_ = nullptr;
 };
 
 const CommandRequest* ruled_command(const Profile& profile, const AccessRequest& request) {
@@ -63,9 +86,10 @@ WhyDecision decide_ruled(const Profile& profile, const CommandRequest& command) 
 Mechanism mechanism_of(const EffectiveProfile& effective, const AccessRequest& request) {
   if (ruled_command(effective.policy, request) != nullptr) return Mechanism::kSeparateSandbox;
   const AccessPolicy policy = AccessPolicy::compile(effective.policy);
-  const Decision decision = std::visit(Decider{effective.policy, policy}, request);
+  Decider decider(effective.policy, policy);
+  (void)std::visit(decider, request);
   const std::vector<Rule>& rules = policy.rules();
-  const auto is_deciding = [&](const EnforcedRule& enforced) { return &rules[enforced.rule] == decision.rule; };
+  const auto is_deciding = [&](const EnforcedRule& enforced) { return &rules[enforced.rule] == decider.rule(); };
   const auto found = std::find_if(effective.mechanisms.begin(), effective.mechanisms.end(), is_deciding);
   if (found != effective.mechanisms.end()) return found->mechanism;
   return std::holds_alternative<AddressRequest>(request) ? Mechanism::kNetworkNamespace : Mechanism::kNotInView;
@@ -76,7 +100,8 @@ Mechanism mechanism_of(const EffectiveProfile& effective, const AccessRequest& r
 WhyDecision decide_request(const Profile& profile, const AccessRequest& request) {
   if (const CommandRequest* command = ruled_command(profile, request)) return decide_ruled(profile, *command);
   const AccessPolicy policy = AccessPolicy::compile(profile);
-  return describe(profile, std::visit(Decider{profile, policy}, request));
+  Decider decider(profile, policy);
+  return std::visit(decider, request);
 }
 
 Result<WhyAnswer> judge(const RunPolicy& policy, const AccessRequest& request) {

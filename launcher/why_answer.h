@@ -3,8 +3,11 @@
 #ifndef WRIT_LAUNCHER_WHY_ANSWER_H_
 #define WRIT_LAUNCHER_WHY_ANSWER_H_
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -15,24 +18,30 @@
 
 namespace writ {
 
+// Whether there is something on the host that the question is about. The sandbox's own scratch (/tmp, the private home)
+// never shows it.
+enum class AskedAbout : std::uint8_t { kPlace, kHostObject };
+
 // All names of one object: as typed, and what symbolic links on the host make of it. Each must be allowed.
 struct PathRequest {
   Rights rights;
   std::vector<std::string> names;
+  AskedAbout about = AskedAbout::kPlace;
 };
 struct AddressRequest {
   Rights rights;
   Address address;
 };
 struct CommandRequest {
-  std::vector<std::string> argv;  // the program as absolute path where it was found
+  std::vector<std::string> argv;   // the program as absolute path where it was found
+  std::vector<std::string> names;  // of the program; empty: it was not found
 };
 using AccessRequest = std::variant<PathRequest, AddressRequest, CommandRequest>;
 
 // What the decision was made from, in words for programs.
-enum class WhyCause : std::uint8_t { kRule, kSecret, kHidden, kProtected, kNothing, kCommand };
-inline constexpr std::array<std::string_view, 6> kWhyCauseNames = {"rule",      "secret",  "hidden",
-                                                                   "protected", "nothing", "command"};
+enum class WhyCause : std::uint8_t { kRule, kSecret, kHidden, kProtected, kNothing, kCommand, kSandbox };
+inline constexpr std::array<std::string_view, 7> kWhyCauseNames = {"rule",    "secret",  "hidden", "protected",
+                                                                   "nothing", "command", "sandbox"};
 
 struct WhyDecision {
   Effect effect = Effect::kDeny;

@@ -36,8 +36,8 @@ std::string directory_of(const std::string& path) { return path.substr(0, std::m
 std::vector<PathPattern> patterns_for(const std::string& path, Rights rights, const AskedObject& object) {
   if (object.kind == HostKind::kDirectory) return {{path, PathScope::kSubtree}};
   if (object.kind == HostKind::kFile) return {{path, PathScope::kExact}};
-  // What does not exist can only be made in a directory that may be written. Never for a secret: that would be more than
-  // the one file.
+  // What does not exist can only be made in a directory that may be written. Never for a secret: that would be more
+  // than the one file.
   if (rights.has(Right::kWrite) && object.parent == HostKind::kDirectory && directory_of(path) != "/")
     return {{directory_of(path), PathScope::kSubtree}};
   return {{path, PathScope::kExact}};
@@ -121,8 +121,8 @@ WhyChange allow_address(const RunPolicy& policy, const AddressRequest& request) 
 
 WhyChange allow_command(const RunPolicy& policy, const CommandRequest& request, const WhyAnswer& answer,
                         const AskedObject& object) {
-  if (answer.decision.cause != WhyCause::kCommand)
-    return allow_path(policy, {{Right::kExecute}, {request.argv.front()}}, object);
+  if (answer.decision.cause != WhyCause::kCommand && !request.names.empty())
+    return allow_path(policy, {{Right::kExecute}, request.names, AskedAbout::kHostObject}, object);
   CommandRule rule;
   rule.effect = Effect::kAllow;
   rule.program = request.argv.front();

@@ -62,7 +62,7 @@ std::string find_program(const std::string& name, const Person& person) {
   const char* path = std::getenv("PATH");
   std::string_view rest = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
   while (!rest.empty()) {
-    const std::string candidate = std::string(rest.substr(0, rest.find(':'))) + "/" + name;
+    std::string candidate = std::string(rest.substr(0, rest.find(':'))) + "/" + name;
     if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0 &&
         kind_on_host(candidate) == HostKind::kFile)
       return candidate;
@@ -117,7 +117,8 @@ class Why {
 
   Result<WhyRow> answer_path(Rights rights, const std::string& target) const {
     WRIT_ASSIGN(const std::string path, typed_path(target, person_));
-    return answer_request(PathRequest{rights, names_of(path)}, path, path);
+    const AskedAbout about = kind_on_host(path) == HostKind::kAbsent ? AskedAbout::kPlace : AskedAbout::kHostObject;
+    return answer_request(PathRequest{rights, names_of(path), about}, path, path);
   }
 
   Result<WhyRow> answer_address(Rights rights, const std::string& target) const {
@@ -128,9 +129,10 @@ class Why {
   Result<WhyRow> answer_command() const {
     std::string text;
     for (const std::string& word : options_.targets) text.append(text.empty() ? "" : " ").append(word);
-    CommandRequest request{options_.targets};
+    CommandRequest request{options_.targets, {}};
     request.argv.front() = find_program(request.argv.front(), person_);
-    if (request.argv.front().front() == '/') return answer_request(request, text, request.argv.front());
+    if (request.argv.front().front() == '/') request.names = names_of(request.argv.front());
+    if (!request.names.empty()) return answer_request(request, text, request.argv.front());
     // Ruled by its name although it is not installed here; otherwise there is nothing to decide about.
     if (!is_ruled(policy_.own.commands, request.argv.front()))
       return fail("there is no program " + quote_bytes(request.argv.front()) + " in PATH", "name it by its path");

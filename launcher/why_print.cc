@@ -11,13 +11,14 @@ namespace writ {
 namespace {
 
 // What made the decision where no rule of a file did.
-constexpr std::array<std::string_view, 6> kCauseTexts = {
+constexpr std::array<std::string_view, 7> kCauseTexts = {
     "",
     "a place for secrets that nothing names exactly",
     "a place that filesystem.hide takes out of the view",
     "a protected name in a writable tree (filesystem.protect)",
     "no rule speaks of it, and what is not allowed is denied",
     "",
+    "the sandbox has a place of its own there; what the host has there is not visible",
 };
 
 constexpr std::string_view kIndent = "  ";
@@ -64,11 +65,12 @@ std::string row_text(const WhyRow& row, Colour colour) {
   std::string text = painted(effect_name(decision.effect), tint_of(decision.effect), colour) + ": " + row.action + " " +
                      escape_bytes(row.target) + "\n";
   if (!row.resolved.empty()) text += labelled("resolves to", escape_bytes(row.resolved));
-  if (!row.exists) text += labelled("note", "there is no such file on this host");
+  if (!row.exists && decision.cause != WhyCause::kSandbox)
+    text += labelled("note", "there is no such file on this host");
   text += labelled("decided by", row.answer.decided_by);
   if (const std::string rule = rule_line(decision); !rule.empty()) text += labelled("rule", rule);
   const bool is_address = row.action == "connect" || row.action == "bind";
-  const bool explained = is_address && decision.cause == WhyCause::kSecret;  // its reason says more
+  const bool explained = is_address && decision.cause != WhyCause::kNothing;  // the reason says more
   const std::string_view cause = explained ? "" : kCauseTexts[static_cast<std::size_t>(decision.cause)];
   if (!cause.empty()) text += labelled("because", std::string(cause));
   if (!decision.reason.empty()) text += labelled("reason", escape_bytes(decision.reason));

@@ -101,6 +101,12 @@ Decision AccessPolicy::decide_address(Rights rights, const Address& address) con
   return whole;
 }
 
+bool AccessPolicy::is_built_in(const Rule* rule) const {
+  for (std::size_t i = 0; i < index_->rules.size(); ++i)
+    if (&index_->rules[i] == rule) return index_->entries[i].kind == RuleKind::kBuiltIn;
+  return false;
+}
+
 const std::vector<Rule>& AccessPolicy::rules() const { return index_->rules; }
 
 }  // namespace writ

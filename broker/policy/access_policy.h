@@ -52,6 +52,10 @@ class AccessPolicy {
   // denied unless an allow rule names the very address.
   [[nodiscard]] Decision decide_address(Rights rights, const Address& address) const;
 
+  // True when `rule`, one that a decision of this policy points to, is what the sandbox gives by itself: private
+  // scratch, devices, the own loopback. It is about the sandbox's objects, not about the host's of the same name.
+  [[nodiscard]] bool is_built_in(const Rule* rule) const;
+
   // Every rule, in the order of the profile, with those made from lists; for explanations.
   [[nodiscard]] const std::vector<Rule>& rules() const;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -342,6 +344,28 @@ Status apply_profile(const YamlDocument& document, ProfileDraft& draft) {
   if (const YamlNode* reset = root.node.find("reset"))
     WRIT_TRY(for_each_item(root.child(*reset), [&](const SchemaValue& item) { return reset_list(item, draft); }));
   return read_section(root, kProfileRules, draft);
+}
+
+std::vector<std::string> known_profile_keys() {
+  std::vector<std::string> keys;
+  const auto add = [&](std::string_view section, std::string_view key) {
+    keys.push_back(std::string(section).append(section.empty() ? "" : ".").append(key));
+  };
+  const auto add_table = [&](std::string_view section, std::span<const KeyRule> table) {
+    for (const KeyRule& rule : table) add(section, rule.key);
+  };
+  add_table("", kProfileRules);
+  add_table("filesystem", kFilesystemRules);
+  add_table("environment", kEnvironmentRules);
+  add_table("process", kProcessRules);
+  add_table("limits", kLimitRules);
+  add_table("syscalls", kSyscallRules);
+  for (const LayerName& layer : kLayerNames) add("isolation", layer.name);
+  for (const std::string_view key : rule_keys()) add("rules", key);
+  for (const std::string_view key : command_keys()) add("commands", key);
+  for (const std::string_view key : case_keys()) add("tests", key);
+  for (const ResettableList& list : kResettableLists) keys.push_back("reset=" + std::string(list.key));
+  return keys;
 }
 
 }  // namespace writ

@@ -3,6 +3,7 @@
 #ifndef WRIT_BROKER_POLICY_PROFILE_SCHEMA_H_
 #define WRIT_BROKER_POLICY_PROFILE_SCHEMA_H_
 
+#include <string>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -23,6 +24,10 @@ struct ProfileHeader {
 // Lays `document` over `draft`: empties the lists that its `reset` names, then adds its own entries and overrides
 // scalars. `document` must have passed read_profile_header() and outlive `draft`. Errors carry file:line:column.
 [[nodiscard]] Status apply_profile(const YamlDocument& document, ProfileDraft& draft);
+
+// Every key that a profile may have, for tests of what describes the format elsewhere: "limits.wall_time",
+// "rules.effect" (of an item), "isolation.view"; and every list that `reset` can name, as "reset=filesystem.read".
+[[nodiscard]] std::vector<std::string> known_profile_keys();
 
 }  // namespace writ
 

@@ -184,6 +184,9 @@ Result<DraftCase> read_case(const SchemaValue& value) {
 
 }  // namespace
 
+std::span<const std::string_view> command_keys() { return kCommandKeys; }
+std::span<const std::string_view> case_keys() { return kCaseKeys; }
+
 Status read_commands(const SchemaValue& value, ProfileDraft& draft) {
   return for_each_item(value, [&](const SchemaValue& item) -> Status {
     WRIT_ASSIGN(DraftCommand command, read_command_rule(item));

@@ -138,6 +138,8 @@ Result<DraftRule> read_rule(const SchemaValue& value) {
 
 }  // namespace
 
+std::span<const std::string_view> rule_keys() { return kRuleKeys; }
+
 Status read_effect(const SchemaValue& value, Effect& effect) { return read_word(value, kEffectWords, effect); }
 
 Status read_rules(const SchemaValue& value, ProfileDraft& draft) {

@@ -3,6 +3,7 @@
 #ifndef WRIT_BROKER_POLICY_SCHEMA_SECTIONS_H_
 #define WRIT_BROKER_POLICY_SCHEMA_SECTIONS_H_
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +31,11 @@ namespace writ {
 [[nodiscard]] Status read_rules(const SchemaValue& value, ProfileDraft& draft);
 [[nodiscard]] Status read_commands(const SchemaValue& value, ProfileDraft& draft);
 [[nodiscard]] Status read_tests(const SchemaValue& value, ProfileDraft& draft);
+
+// The keys of one rule, command rule and case.
+[[nodiscard]] std::span<const std::string_view> rule_keys();
+[[nodiscard]] std::span<const std::string_view> command_keys();
+[[nodiscard]] std::span<const std::string_view> case_keys();
 
 // The words allow, ask and deny.
 [[nodiscard]] Status read_effect(const SchemaValue& value, Effect& effect);

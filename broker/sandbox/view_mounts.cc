@@ -72,10 +72,15 @@ SplitPath split(const std::string& relative) {
 Status make_mask_place(int mask, const MaskPlace& place) {
   const bool is_tree = place.link.empty() && place.kind == TreeKind::kDirectory;
   const auto [parent_path, name] = split(place.path);
-  WRIT_ASSIGN(const UniqueFd parent, make_directories(mask, is_tree ? place.path : parent_path));
+  const std::string& directories = is_tree ? place.path : parent_path;
+  UniqueFd held;
+  if (!directories.empty()) {
+    WRIT_ASSIGN(held, make_directories(mask, directories));
+  }
   if (is_tree) return {};
-  const int made = place.link.empty() ? ::mknodat(parent.get(), name.c_str(), S_IFREG | 0644, 0)
-                                      : ::symlinkat(place.link.c_str(), parent.get(), name.c_str());
+  const int parent = held.valid() ? held.get() : mask;
+  const int made = place.link.empty() ? ::mknodat(parent, name.c_str(), S_IFREG | 0644, 0)
+                                      : ::symlinkat(place.link.c_str(), parent, name.c_str());
   if (made != 0 && errno != EEXIST) return fail_errno(errno, "cannot make " + quote_bytes(place.path) + " in the view");
   return {};
 }

@@ -122,7 +122,9 @@ def _(trial):
     if trial.stage == "root":
         return  # the tool's identity has no processes outside
     process = trial.start([*trial.sandbox(), "sleep", "20"], environment={"WRIT_TEST_SECRET": MARKER})
-    trial.check(eventually(lambda: descendants(process.pid)), "the sandbox did not start")
+    def runs():
+        return any(b"sleep" in pathlib.Path(f"/proc/{pid}/comm").read_bytes() for pid in descendants(process.pid))
+    trial.check(eventually(runs, seconds=20), "the sandbox did not start")
     time.sleep(0.3)
     init = descendants(process.pid)[0]
     for pid in (process.pid, init):

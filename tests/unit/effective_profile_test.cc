@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "broker/policy/access_policy.h"
+#include "launcher/profile_outline.h"
 #include "tests/unit/profile_fixture.h"
 
 namespace {
@@ -75,6 +76,25 @@ TEST_CASE("what the ceiling lacks is taken from what is asked for", "[effective_
   CHECK(effect_of(effective->policy, Right::kWrite, "/srv/data/x") == Effect::kDeny);
   CHECK(effective->enforced.network == NetworkMode::kNone);
   CHECK(effective->attenuations.size() >= 2);
+}
+
+TEST_CASE("a launch without rules gets what folding would give", "[effective_profile]") {
+  const ProfileStore store("");
+  ProfileContext context = profile_tests::context_with();
+  context.find_profile = [&](std::string_view name) { return store.find(name); };
+  context.groups_source = &ProfileStore::shipped_groups;
+  for (const std::string_view name : ProfileStore::shipped_names()) {
+    INFO(std::string(name));
+    const Profile own = load_profile(store.find(name).value(), context).value();
+    const auto quick = make_effective_profile(own, {}, {}, EffectivePurpose::kLaunch).value();
+    const auto whole = make_effective_profile(own, {}, {}, EffectivePurpose::kExplanation).value();
+    const auto words = [&](const Profile& profile) {
+      return outline_yaml(outline_profile(profile, outline_context(context)), [](const OutlineEntry&) { return ""; });
+    };
+    CHECK(words(quick.enforced) == words(whole.enforced));
+    CHECK(quick.enforced.filesystem.deny_all.size() == whole.enforced.filesystem.deny_all.size());
+    CHECK(whole.warnings.empty());
+  }
 }
 
 }  // namespace

@@ -69,10 +69,10 @@ TEST_CASE("nothing changes a plan after it was written", "[sandbox]") {
 TEST_CASE("a descriptor is granted once, and not more of them than a plan holds", "[sandbox]") {
   PlanContent content;
   content.descriptors = {{5, 0}, {5, 1}};
-  CHECK_FALSE(write_plan(content));
+  CHECK_FALSE(write_order(content));
   content.descriptors.clear();
   for (int number = 0; number < 10000; ++number) content.descriptors.push_back({number, 0});
-  CHECK_FALSE(write_plan(content));
+  CHECK_FALSE(write_order(content));
 }
 
 }  // namespace

@@ -38,12 +38,14 @@ TEST_CASE("every starter profile loads", "[profile_init]") {
   const ProfileStore store("");
   ProfileContext context = profile_tests::context_with();
   context.find_profile = [&](std::string_view name) { return store.find(name); };
+  context.groups_source = &ProfileStore::shipped_groups;
   for (const char* file : {"package.json", "pyproject.toml", "Makefile", ""}) {
     const DetectedStack stack = detect_stack([&](std::string_view name) { return name == file; });
     const auto profile = load_profile({"writ.yaml", starter_profile("mine", stack)}, context);
     INFO(file);
     REQUIRE(profile);
     CHECK(profile->name == "mine");
+    for (const PolicyCaseResult& result : run_policy_cases(*profile)) CHECK(result.passed());
     CHECK(profile->limits.wall_time == std::chrono::hours(1));
   }
 }

@@ -18,6 +18,7 @@ ProfileContext shipped_context() {
   static const ProfileStore store("");
   ProfileContext context = context_with();
   context.find_profile = [](std::string_view name) { return store.find(name); };
+  context.groups_source = &ProfileStore::shipped_groups;
   return context;
 }
 

@@ -30,8 +30,8 @@ Asked ask(const RunPolicy& policy, const AccessRequest& request, AskedObject obj
   return {*answer, find_change(policy, request, *answer, object)};
 }
 
-PathRequest reads(std::string path) { return {{Right::kRead}, {std::move(path)}}; }
-PathRequest writes(std::string path) { return {{Right::kWrite}, {std::move(path)}}; }
+PathRequest reads(std::string path) { return {{Right::kRead}, {std::move(path)}, AskedAbout::kHostObject}; }
+PathRequest writes(std::string path) { return {{Right::kWrite}, {std::move(path)}, AskedAbout::kPlace}; }
 
 // A proposed rule, pasted into a profile, must load and allow.
 void check_paste(const WhyChange& change, const AccessRequest& request, std::string_view list = "rules") {
@@ -56,6 +56,17 @@ TEST_CASE("a directory as a tree, a new file through its directory", "[why_chang
   CHECK(fresh.change.yaml == "{effect: allow, rights: [read, write], path: /srv/out/*}");
   CHECK(fresh.change.option == "--write /srv/out");
   check_paste(fresh.change, writes("/srv/out/new"));
+}
+
+TEST_CASE("the sandbox's own scratch does not show what the host has there", "[why_change]") {
+  const Asked hosts = ask(policy_of(kBody), reads("/home/u/data/x"));
+  CHECK(hosts.answer.decision.effect == Effect::kDeny);
+  CHECK(hosts.answer.decision.cause == WhyCause::kSandbox);
+  CHECK(hosts.answer.mechanism == Mechanism::kNotInView);
+  CHECK(hosts.change.yaml == "{effect: allow, rights: [read], path: /home/u/data/x}");
+  check_paste(hosts.change, reads("/home/u/data/x"));
+  const Asked fresh = ask(policy_of(kBody), writes("/tmp/new"), {HostKind::kAbsent, HostKind::kDirectory});
+  CHECK(fresh.answer.decision.effect == Effect::kAllow);
 }
 
 TEST_CASE("secrets are never generalised", "[why_change]") {
@@ -103,7 +114,7 @@ TEST_CASE("what a bound takes away is not for the profile to give", "[why_change
 
 TEST_CASE("commands", "[why_change]") {
   const std::string body = std::string(kBody) + "commands:\n  - {program: git, exact: [status], effect: allow}\n";
-  const CommandRequest push{{"/usr/bin/git", "push"}};
+  const CommandRequest push{{"/usr/bin/git", "push"}, {"/usr/bin/git"}};
   const Asked asked = ask(policy_of(body), push);
   CHECK(asked.answer.decision.cause == WhyCause::kCommand);
   CHECK(asked.answer.mechanism == Mechanism::kSeparateSandbox);
