@@ -12,6 +12,7 @@ import tempfile
 ARROWS = {
     "broker/base": ("broker/base",),
     "broker/policy": ("broker/base", "broker/policy"),
+    "broker/learning": ("broker/base", "broker/policy", "broker/learning"),
     "broker/kernel": ("broker/base", "broker/policy", "broker/kernel"),
     "broker/grant": ("broker/base", "broker/policy", "broker/kernel", "broker/grant"),
     "broker/sandbox": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox"),

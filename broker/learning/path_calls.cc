@@ -1,0 +1,153 @@
+#include "broker/learning/path_calls.h"
+
+#include <linux/fcntl.h>
+
+#include <array>
+
+namespace writ {
+namespace {
+
+// Flags of open(2) by their generic values; those that differ between architectures are listed for both.
+constexpr std::uint64_t kAccessMode = 03;
+constexpr std::uint64_t kWriteOnly = 01;
+constexpr std::uint64_t kReadWrite = 02;
+constexpr std::uint64_t kCreate = 0100;
+constexpr std::uint64_t kTruncate = 01000;
+constexpr std::uint64_t kAppend = 02000;
+constexpr std::uint64_t kPath = 010000000;
+constexpr std::uint64_t kTemporaryBit = 020000000;  // __O_TMPFILE
+#if defined(__aarch64__)
+constexpr std::uint64_t kDirectory = 040000;
+constexpr std::uint64_t kNoFollow = 0100000;
+constexpr std::uint64_t kDirect = 0200000;
+constexpr std::uint64_t kLargeFile = 0400000;
+#else
+constexpr std::uint64_t kDirectory = 0200000;
+constexpr std::uint64_t kNoFollow = 0400000;
+constexpr std::uint64_t kDirect = 040000;
+constexpr std::uint64_t kLargeFile = 0100000;
+#endif
+// O_EXCL, O_NOCTTY, O_NONBLOCK, O_DSYNC, FASYNC, O_NOATIME, O_CLOEXEC, __O_SYNC
+constexpr std::uint64_t kHarmless = 0200 | 0400 | 04000 | 010000 | 020000 | 01000000 | 02000000 | 04000000;
+constexpr std::uint64_t kKnown = kAccessMode | kCreate | kTruncate | kAppend | kPath | kTemporaryBit | kDirectory |
+                                 kNoFollow | kDirect | kLargeFile | kHarmless;
+
+constexpr PathArgument at(int path, int directory, PathUse use) {
+  return {static_cast<std::int8_t>(path), static_cast<std::int8_t>(directory), use};
+}
+constexpr PathArgument plain(int path, PathUse use) { return at(path, kNoArgument, use); }
+constexpr PathArgument itself(PathArgument argument) {  // a link is what is meant, not what it leads to
+  argument.follows = false;
+  return argument;
+}
+constexpr PathArgument flagged(PathArgument argument, int flags, std::uint32_t bit) {
+  argument.flags = static_cast<std::int8_t>(flags);
+  argument.bit = bit;
+  return argument;
+}
+constexpr PathArgument nofollow_in(PathArgument argument, int flags) {
+  return flagged(argument, flags, AT_SYMLINK_NOFOLLOW);
+}
+
+constexpr auto kLookUp = PathUse::kLookUp;
+constexpr auto kWrite = PathUse::kWrite;
+constexpr auto kOpen = PathUse::kOpen;
+constexpr auto kExecute = PathUse::kExecute;
+
+// Arguments as in syscalls(2) and the page of each call.
+constexpr auto kPathCalls = std::to_array<PathCall>({
+    {numbers_of("open"), flagged(plain(0, kOpen), 1, 0)},
+    {numbers_of("creat"), plain(0, kWrite)},
+    {numbers_of("openat"), flagged(at(1, 0, kOpen), 2, 0)},
+    {numbers_of("openat2"), at(1, 0, PathUse::kOpenHow)},
+    {numbers_of("execve"), plain(0, kExecute)},
+    {numbers_of("execveat"), nofollow_in(at(1, 0, kExecute), 4), {}, 4},
+    {numbers_of("stat"), plain(0, kLookUp)},
+    {numbers_of("lstat"), itself(plain(0, kLookUp))},
+    {numbers_of("newfstatat"), nofollow_in(at(1, 0, kLookUp), 3), {}, 3},
+    {numbers_of("statx"), nofollow_in(at(1, 0, kLookUp), 2), {}, 2},
+    {numbers_of("access"), plain(0, kLookUp)},
+    {numbers_of("faccessat"), at(1, 0, kLookUp)},
+    {numbers_of("faccessat2"), nofollow_in(at(1, 0, kLookUp), 3), {}, 3},
+    {numbers_of("readlink"), itself(plain(0, kLookUp))},
+    {numbers_of("readlinkat"), itself(at(1, 0, kLookUp))},
+    {numbers_of("chdir"), plain(0, kLookUp)},
+    {numbers_of("statfs"), plain(0, kLookUp)},
+    {numbers_of("getxattr"), plain(0, kLookUp)},
+    {numbers_of("lgetxattr"), itself(plain(0, kLookUp))},
+    {numbers_of("listxattr"), plain(0, kLookUp)},
+    {numbers_of("llistxattr"), itself(plain(0, kLookUp))},
+    {numbers_of("inotify_add_watch"), plain(1, kLookUp)},
+    {numbers_of("mkdir"), itself(plain(0, kWrite))},
+    {numbers_of("mkdirat"), itself(at(1, 0, kWrite))},
+    {numbers_of("mknod"), itself(plain(0, kWrite))},
+    {numbers_of("mknodat"), itself(at(1, 0, kWrite))},
+    {numbers_of("unlink"), itself(plain(0, kWrite))},
+    {numbers_of("rmdir"), itself(plain(0, kWrite))},
+    {numbers_of("unlinkat"), itself(at(1, 0, kWrite))},
+    {numbers_of("rename"), itself(plain(0, kWrite)), itself(plain(1, kWrite))},
+    {numbers_of("renameat"), itself(at(1, 0, kWrite)), itself(at(3, 2, kWrite))},
+    {numbers_of("renameat2"), itself(at(1, 0, kWrite)), itself(at(3, 2, kWrite))},
+    {numbers_of("link"), itself(plain(0, kLookUp)), itself(plain(1, kWrite))},
+    {numbers_of("linkat"), flagged(itself(at(1, 0, kLookUp)), 4, AT_SYMLINK_FOLLOW), itself(at(3, 2, kWrite))},
+    {numbers_of("symlink"), itself(plain(1, kWrite))},
+    {numbers_of("symlinkat"), itself(at(2, 1, kWrite))},
+    {numbers_of("chmod"), plain(0, kWrite)},
+    {numbers_of("fchmodat"), at(1, 0, kWrite)},
+    {numbers_of("fchmodat2"), nofollow_in(at(1, 0, kWrite), 3), {}, 3},
+    {numbers_of("chown"), plain(0, kWrite)},
+    {numbers_of("lchown"), itself(plain(0, kWrite))},
+    {numbers_of("fchownat"), nofollow_in(at(1, 0, kWrite), 4), {}, 4},
+    {numbers_of("truncate"), plain(0, kWrite)},
+    {numbers_of("utime"), plain(0, kWrite)},
+    {numbers_of("utimes"), plain(0, kWrite)},
+    {numbers_of("futimesat"), at(1, 0, kWrite)},
+    {numbers_of("utimensat"), nofollow_in(at(1, 0, kWrite), 3), {}, 3},
+    {numbers_of("setxattr"), plain(0, kWrite)},
+    {numbers_of("lsetxattr"), itself(plain(0, kWrite))},
+    {numbers_of("removexattr"), plain(0, kWrite)},
+    {numbers_of("lremovexattr"), itself(plain(0, kWrite))},
+});
+
+constexpr auto kAddressCalls = std::to_array<AddressCall>({
+    {numbers_of("connect"), AddressUse::kConnect, 1, 2},
+    {numbers_of("bind"), AddressUse::kBind, 1, 2},
+    {numbers_of("sendto"), AddressUse::kSend, 4, 5},
+});
+
+template <class Calls>
+auto find_row(const Calls& calls, std::int32_t number) -> const typename Calls::value_type* {
+  for (const auto& row : calls)
+    if (native_number(row.call) == number && number != kNotThere) return &row;
+  return nullptr;
+}
+
+}  // namespace
+
+std::span<const PathCall> path_calls() { return kPathCalls; }
+std::span<const AddressCall> address_calls() { return kAddressCalls; }
+const PathCall* find_path_call(std::int32_t number) { return find_row(kPathCalls, number); }
+const AddressCall* find_address_call(std::int32_t number) { return find_row(kAddressCalls, number); }
+
+std::int32_t native_number(const SyscallNumbers& call) {
+  return kNativeAuditArch == AUDIT_ARCH_X86_64 ? call.x86_64 : call.aarch64;
+}
+
+OpenNeeds open_needs(std::uint64_t flags) {
+  OpenNeeds needs;
+  needs.follows = (flags & kNoFollow) == 0;
+  needs.directory = (flags & kDirectory) != 0;
+  if ((flags & ~kKnown) != 0) {
+    needs.rights = Rights{Right::kRead, Right::kWrite};
+    return needs;
+  }
+  if ((flags & kPath) != 0) return needs;  // the kernel ignores the rest (open(2), O_PATH)
+  const std::uint64_t mode = flags & kAccessMode;
+  if (mode != kWriteOnly) needs.rights = join(needs.rights, Rights{Right::kRead});
+  const bool changes = (flags & (kTruncate | kTemporaryBit)) != 0;
+  if (mode == kWriteOnly || mode >= kReadWrite || changes) needs.rights = join(needs.rights, Rights{Right::kWrite});
+  needs.creates = (flags & kCreate) != 0;
+  return needs;
+}
+
+}  // namespace writ
