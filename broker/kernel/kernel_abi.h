@@ -18,6 +18,20 @@ inline constexpr int kPrSetMdwe = 65;  // 6.3
 // memfd_create(2)
 inline constexpr unsigned kMfdNoexecSeal = 0x8;  // 6.3
 
+// seccomp(2), seccomp_unotify(2)
+inline constexpr unsigned kSeccompNewListener = 1u << 3;          // 5.0
+inline constexpr unsigned kSeccompWaitKillableReceive = 1u << 5;  // 5.19; only with kSeccompNewListener
+inline constexpr unsigned long kSeccompNotifyReceive = 0xC0502100;
+inline constexpr unsigned long kSeccompNotifySend = 0xC0182101;
+inline constexpr unsigned long kSeccompNotifyIdValid = 0x40082102;          // the direction that 5.17 corrected
+inline constexpr unsigned long kSeccompNotifyIdValidWrongWay = 0x80082102;  // as 5.0 had it; still understood
+inline constexpr unsigned long kSeccompNotifyAddDescriptor = 0x40182103;    // 5.9
+inline constexpr unsigned long kSeccompNotifySetFlags = 0x40082104;         // 6.6; the flags are the argument itself
+inline constexpr unsigned long kSeccompSyncWakeUp = 1;                      // 6.6
+inline constexpr unsigned kSeccompNotifyContinue = 1;                       // 5.5
+inline constexpr unsigned kSeccompAddDescriptorSet = 1;                     // 5.9: like dup2
+inline constexpr unsigned kSeccompAddDescriptorSend = 2;                    // 5.14: answers with the new number
+
 // landlock(7): access rights of the file system, by ABI version
 inline constexpr std::uint64_t kLandlockFsAbi1 = (1ull << 13) - 1;  // 5.13: EXECUTE … MAKE_SYM
 inline constexpr std::uint64_t kLandlockExecute = 1ull << 0;

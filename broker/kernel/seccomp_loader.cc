@@ -2,6 +2,7 @@
 
 #include <linux/seccomp.h>
 
+#include "broker/kernel/kernel_abi.h"
 #include "broker/kernel/raw_syscall.h"
 
 namespace writ {
@@ -16,6 +17,11 @@ sock_fprog kernel_program(const BpfProgram& program) {
 
 long install_seccomp_filter(const sock_fprog& program) {
   return raw_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+long install_seccomp_listener(const sock_fprog& program) {
+  constexpr unsigned kFlags = abi::kSeccompNewListener | abi::kSeccompWaitKillableReceive;
+  return raw_syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, kFlags, &program);
 }
 
 }  // namespace writ

@@ -19,6 +19,12 @@ namespace writ {
 // No flag is given: SPEC_ALLOW would take away a protection, and a listener is not wanted.
 [[nodiscard]] long install_seccomp_filter(const sock_fprog& program);
 
+// The same with a listener for the calls that `program` answers with SECCOMP_RET_USER_NOTIF (seccomp_notify.h). Returns
+// the listener, close-on-exec, or -errno; -EBUSY: a filter of this process has a listener already; -EINVAL also: a
+// kernel before 5.19, which lacks WAIT_KILLABLE_RECV. There is no second try without that flag: without it a signal
+// makes a call that was received start over with a new id, and what the broker did for it would be done twice.
+[[nodiscard]] long install_seccomp_listener(const sock_fprog& program);
+
 }  // namespace writ
 
 #endif  // WRIT_BROKER_KERNEL_SECCOMP_LOADER_H_

@@ -60,6 +60,7 @@ struct ChildPlan {
   std::array<ProcessLimit, kPlanLimitCount> limits;
   std::int32_t landlock_index;  // ruleset
   PlanRange filter;             // sock_filter[length]
+  PlanRange listener_filter;    // sock_filter[length]; length 0: no listener
   std::int32_t program_index;   // what was decided to be executed
   PlanRange program_path;       // where the tool finds it
   PlanRange arguments;          // std::uint64_t[length + 1]: offsets, replaced by pointers in init; 0-terminated
@@ -77,10 +78,11 @@ struct InitRequest {
 
 // Init → broker.
 enum class InitEvent : std::uint32_t {
-  kStarted,  // the tool executes its program; carries the tool's pidfd
-  kFailed,   // `step` could not be done because of `error`; nothing runs
-  kStopped,  // the tool's main process was stopped by `status` (a signal)
-  kExited,   // the tool's main process ended; init exits after this
+  kListener,  // before kStarted, where the plan has a listener filter; sent by the tool's process, carries the listener
+  kStarted,   // the tool executes its program; carries the tool's pidfd
+  kFailed,    // `step` could not be done because of `error`; nothing runs
+  kStopped,   // the tool's main process was stopped by `status` (a signal)
+  kExited,    // the tool's main process ended; init exits after this
 };
 
 struct InitReport {

@@ -25,6 +25,7 @@
 #include "broker/kernel/raw_syscall.h"
 #include "broker/kernel/uts_namespace.h"
 #include "broker/sandbox/child_plan.h"
+#include "broker/sandbox/init_channel.h"
 #include "broker/sandbox/tool_process.h"
 
 namespace writ {
@@ -57,21 +58,7 @@ alignas(16) std::array<char, kToolStackSize> tool_stack;
 void send_report(InitReport& report, int descriptor = -1) {
   report.degraded_layers = init.degraded;
   report.layer_errors = init.layer_errors;
-  iovec part{&report, sizeof report};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (descriptor >= 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    __builtin_memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-  }
-  raw_syscall(SYS_sendmsg, init.control, &message, MSG_NOSIGNAL);
+  send_init_report(init.control, report, descriptor);
 }
 
 [[noreturn]] void fail_step(SetupStep step, long error) {
@@ -282,6 +269,7 @@ void start_tool() {
                   init.plan_bytes,
                   init.received.data(),
                   init.proc,
+                  init.control,
                   wanted(Layer::kLockedView),
                   init.saved_signal_mask,
                   SetupStep::kStartTool,

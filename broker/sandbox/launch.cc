@@ -1,10 +1,13 @@
 #include "broker/sandbox/launch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -13,6 +16,8 @@
 #include "broker/base/escape.h"
 #include "broker/grant/tree_grant.h"
 #include "broker/kernel/landlock.h"
+#include "broker/policy/bpf_interpreter.h"
+#include "broker/policy/syscall_numbers.h"
 #include "broker/sandbox/setup_step.h"
 
 namespace writ {
@@ -226,6 +231,7 @@ void LaunchPreparation::fill_content() {
   content.descriptors = std::move(request_.descriptors);
   content.limits = process_limits(profile_.limits);
   content.filter = std::move(request_.filter);
+  content.listener_filter = std::move(request_.listener_filter);
   content.arguments = prepared_.program.arguments;
   content.environment = std::move(request_.environment);
 }
@@ -259,6 +265,42 @@ void note_lost_layers(LayerStatuses& layers, const InitReport& report) {
       layers[i] = {LayerState::kDegraded, std::strerror(report.layer_errors[i])};
 }
 
+bool traps_execveat(const BpfProgram& filter) {
+  seccomp_data call{};
+  call.nr = SYS_execveat;
+  call.arch = kNativeAuditArch;
+  const auto verdict = interpret(filter, call);
+  return verdict && *verdict == SECCOMP_RET_USER_NOTIF;
+}
+
+// A filter that traps execveat traps our own as well, the one that starts the tool. CONTINUE is harmless for exactly
+// that one: until it is made only our code runs in the tool's process, so nobody can change its arguments. (The other
+// calls of that code cannot be trapped: listener_filter.h.)
+Status let_first_exec_continue(SeccompListener& listener, int control) {
+  for (;;) {
+    std::array<pollfd, 2> ready{{{listener.descriptor(), POLLIN, 0}, {control, POLLIN, 0}}};
+    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return fail_errno(errno, "cannot wait for init");
+    if (ready[1].revents != 0) return {};  // init says that it failed
+    if (ready[0].revents == 0) continue;
+    WRIT_ASSIGN(const std::optional<Notification> call, listener.receive());
+    if (!call) continue;
+    if (call->call.nr != SYS_execveat) return fail("the tool's process made a call before it was started");
+    WRIT_TRY(listener.answer_continue(call->id));
+    return {};
+  }
+}
+
+// Receives the listener that comes before the start; a sandbox without a listener filter sends none.
+Status receive_listener(SandboxProcess& sandbox, PreparedLaunch& prepared, std::optional<InitMessage>& message) {
+  if (!message || message->report.event != InitEvent::kListener) return {};
+  if (!message->descriptor.valid()) return fail("init sent no listener");
+  WRIT_ASSIGN(prepared.listener, SeccompListener::adopt(std::move(message->descriptor)));
+  if (traps_execveat(prepared.content.listener_filter))
+    WRIT_TRY(let_first_exec_continue(*prepared.listener, sandbox.descriptor()));
+  message = sandbox.receive();
+  return {};
+}
+
 }  // namespace
 
 tl::expected<PreparedLaunch, LaunchError> prepare_launch(const BrokerStart& broker, LaunchRequest request) {
@@ -271,10 +313,14 @@ tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, Prep
   if (Status sent = sandbox.send_plan(plan->memory.get(), plan->descriptors); !sent)
     return launch_failure(std::move(sent.error()));
   auto message = sandbox.receive();
+  if (Status received = receive_listener(sandbox, prepared, message); !received)
+    return launch_failure(std::move(received.error()));
   if (!message) return launch_failure({"the sandbox's init died while it set up the sandbox", 0, ""});
   if (message->report.event != InitEvent::kStarted) return Failure(failed_step(message->report, prepared.program.path));
   note_lost_layers(prepared.layers, message->report);
-  return std::move(message->tool);
+  if (prepared.listener.has_value() == prepared.content.listener_filter.empty())
+    return launch_failure({"the sandbox started without the listener that was asked for", 0, ""});
+  return std::move(message->descriptor);
 }
 
 }  // namespace writ

@@ -9,6 +9,7 @@
 
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
+#include "broker/kernel/seccomp_notify.h"
 #include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/broker_start.h"
@@ -42,6 +43,7 @@ struct LaunchRequest {
   int ownership_namespace = -1;  // borrowed: SandboxProcess::user_namespace() where ownership is translated
   UniqueFd devpts;
   BpfProgram filter;
+  BpfProgram listener_filter;  // empty: no listener
   int landlock_abi = 0;
   ViewAssembly assembly = ViewAssembly::kAutomatic;
 };
@@ -61,6 +63,7 @@ struct PreparedLaunch {
   Program program;
   UniqueFd landlock_ruleset;
   LayerStatuses layers;
+  std::optional<SeccompListener> listener;  // after start_prepared(), where the plan has a listener filter
 };
 
 // Opens what the profile grants, builds the view, finds the program and fills the plan. Nothing runs yet. A required
@@ -69,7 +72,8 @@ struct PreparedLaunch {
                                                                        LaunchRequest request);
 
 // Sends the plan to `sandbox`, whose identity must be mapped by now (SandboxProcess::map_identity), and waits until the
-// program is executed. On success the result is the tool's pidfd, and `prepared.layers` also holds what init found out.
+// program is executed. On success the result is the tool's pidfd, `prepared.layers` also holds what init found out, and
+// `prepared.listener` the listener.
 [[nodiscard]] tl::expected<UniqueFd, LaunchError> start_prepared(SandboxProcess& sandbox, PreparedLaunch& prepared);
 
 }  // namespace writ

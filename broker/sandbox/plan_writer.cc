@@ -115,6 +115,7 @@ Result<WrittenPlan> write_plan(const PlanContent& content) {
   WRIT_TRY(add_grants(plan, written, content.descriptors));
   WRIT_TRY(add_limits(plan, content.limits));
   plan.filter = buffer.append_array(content.filter.data(), content.filter.size());
+  plan.listener_filter = buffer.append_array(content.listener_filter.data(), content.listener_filter.size());
   plan.arguments = buffer.append_vector(content.arguments);
   plan.environment = buffer.append_vector(content.environment);
   WRIT_ASSIGN(written.memory, seal(buffer.finish(plan)));

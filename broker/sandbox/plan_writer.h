@@ -34,6 +34,7 @@ struct PlanContent {
   std::vector<GrantedDescriptor> descriptors;
   std::vector<ProcessLimit> limits;
   BpfProgram filter;
+  BpfProgram listener_filter;  // of compile_listener_filter(); empty: the sandbox gets no listener
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
 };

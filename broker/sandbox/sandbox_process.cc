@@ -145,7 +145,7 @@ std::optional<InitMessage> SandboxProcess::receive() {
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    received.tool.reset(fd);
+    received.descriptor.reset(fd);
   }
   return received;
 }

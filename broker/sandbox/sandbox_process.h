@@ -19,7 +19,7 @@ namespace writ {
 
 struct InitMessage {
   InitReport report;
-  UniqueFd tool;  // kStarted: pidfd of the tool
+  UniqueFd descriptor;  // kStarted: pidfd of the tool; kListener: the listener
 };
 
 class SandboxProcess {

@@ -39,6 +39,8 @@ enum class SetupStep : std::uint32_t {
   kDescriptors,
   kLimits,
   kLandlock,
+  kListener,
+  kHandOver,
   kSeccomp,
   kExec,
   kCount,

@@ -14,6 +14,7 @@
 #include "broker/kernel/landlock.h"
 #include "broker/kernel/raw_syscall.h"
 #include "broker/kernel/seccomp_loader.h"
+#include "broker/sandbox/init_channel.h"
 
 namespace writ {
 namespace {
@@ -102,6 +103,7 @@ long open_program(const ToolStart& start, int decided) {
 struct HelperDescriptors {
   int program = -1;
   int ruleset = -1;
+  int control = -1;  // only where there is a listener to hand over
 };
 
 long lift(int fd, int& lifted) {
@@ -110,7 +112,16 @@ long lift(int fd, int& lifted) {
   return result;
 }
 
-// Leaves exactly the plan's descriptors, plus the program and the ruleset above them (both close on exec or earlier).
+// Moves a helper to the first number that no grant has, and counts on. It closes on exec at the latest.
+long settle(int& helper, unsigned& next) {
+  if (helper < 0) return 0;
+  const long result = raw_syscall(SYS_dup3, helper, next, O_CLOEXEC);
+  if (result < 0) return result;
+  helper = static_cast<int>(next++);
+  return 0;
+}
+
+// Leaves exactly the plan's descriptors, plus the helpers above them (which close on exec or earlier).
 long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
   const ChildPlan& plan = *start.plan;
   std::array<int, kPlanGrantLimit> lifted{};
@@ -121,6 +132,8 @@ long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
   if (const long r = lift(static_cast<int>(program), helpers.program); r < 0) return r;
   if (plan.landlock_index >= 0)
     if (const long r = lift(received(start, plan.landlock_index), helpers.ruleset); r < 0) return r;
+  if (plan.listener_filter.length > 0)
+    if (const long r = lift(start.control, helpers.control); r < 0) return r;
 
   unsigned next = 0;  // first number not yet settled
   for (std::uint32_t i = 0; i < plan.descriptor_count; ++i) {
@@ -132,12 +145,8 @@ long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
     if (const long r = raw_syscall(SYS_dup3, lifted[i], number, 0); r < 0) return r;
     next = number + 1;
   }
-  if (const long r = raw_syscall(SYS_dup3, helpers.program, next, O_CLOEXEC); r < 0) return r;
-  helpers.program = static_cast<int>(next++);
-  if (helpers.ruleset >= 0) {
-    if (const long r = raw_syscall(SYS_dup3, helpers.ruleset, next, O_CLOEXEC); r < 0) return r;
-    helpers.ruleset = static_cast<int>(next++);
-  }
+  for (int* helper : {&helpers.program, &helpers.ruleset, &helpers.control})
+    if (const long r = settle(*helper, next); r < 0) return r;
   return close_descriptors_from(next);
 }
 
@@ -154,12 +163,26 @@ long restrict_with_landlock(int ruleset) {
   return result;
 }
 
+sock_fprog filter_program(const ToolStart& start, PlanRange range) {
+  // seccomp(2) only reads the program, its structure merely lacks the const; init's private copy is writable memory.
+  return {static_cast<unsigned short>(range.length), reinterpret_cast<sock_filter*>(start.texts + range.offset)};
+}
+
 long install_filter(const ToolStart& start) {
   if (!wants(*start.plan, Layer::kSeccomp)) return 0;
-  // seccomp(2) only reads the program, its structure merely lacks the const; init's private copy is writable memory.
-  auto* instructions = reinterpret_cast<sock_filter*>(start.texts + start.plan->filter.offset);
-  const sock_fprog program{static_cast<unsigned short>(start.plan->filter.length), instructions};
-  return install_seccomp_filter(program);
+  return install_seccomp_filter(filter_program(start, start.plan->filter));
+}
+
+// Whoever holds a listener answers for the broker, so this process keeps none: the only copy is the one in the message,
+// and when that cannot be sent, nothing is executed. The socket goes as well: through it the tool could talk to the
+// broker as if it were init.
+long hand_over_listener(int listener, int control) {
+  InitReport report{};
+  report.event = InitEvent::kListener;
+  const long sent = send_init_report(control, report, listener);
+  raw_syscall(SYS_close, listener);
+  raw_syscall(SYS_close, control);
+  return sent < 0 ? sent : 0;
 }
 
 void restore_signal_mask(const ToolStart& start) {
@@ -213,6 +236,15 @@ int run_tool_process(void* argument) {
   start.step = SetupStep::kLandlock;
   do_step(start, SetupStep::kLandlock, restrict_with_landlock(helpers.ruleset));
   restore_signal_mask(start);
+  if (start.plan->listener_filter.length > 0) {
+    // Before the static filter, which refuses to make listeners. What the listener filter traps waits for the broker
+    // from here on; what follows is never among it, except execveat (listener_filter.h).
+    start.step = SetupStep::kListener;
+    const long listener = install_seccomp_listener(filter_program(start, start.plan->listener_filter));
+    do_step(start, SetupStep::kListener, listener);
+    start.step = SetupStep::kHandOver;
+    do_step(start, SetupStep::kHandOver, hand_over_listener(static_cast<int>(listener), helpers.control));
+  }
   // The filter comes last: from here on only what the profile allows is possible, execveat included.
   start.step = SetupStep::kSeccomp;
   do_step(start, SetupStep::kSeccomp, install_filter(start));

@@ -15,6 +15,7 @@ struct ToolStart {
   char* texts;                      // the plan's bytes, in init's private copy
   const int* received;              // descriptors that came with the plan
   int proc;                         // writable /proc of the sandbox, or -1
+  int control;                      // init's socket to the broker: the listener is handed over through a copy of it
   bool locked_view;                 // was it cloned into a second user and mount namespace?
   std::uint64_t saved_signal_mask;  // mask of the program that started Writ
   SetupStep step;                   // the step being done

@@ -16,6 +16,8 @@ ARROWS = {
     "broker/kernel": ("broker/base", "broker/policy", "broker/kernel"),
     "broker/grant": ("broker/base", "broker/policy", "broker/kernel", "broker/grant"),
     "broker/sandbox": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox"),
+    "broker/mediation": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox",
+                         "broker/mediation"),
     "broker/protocol": ("broker/base", "broker/protocol"),
     "launcher": ("broker", "launcher"),
     "tools": ("broker/base", "broker/protocol", "tools"),

@@ -1,0 +1,63 @@
+// NotificationHandler: what the broker does about one kind of trapped call. The loop (notification_loop.h) owns the
+// order of the steps; a handler fills them in.
+//
+// Threads: today everything runs on the thread of the loop. read() and decide() are separate, and pass on nothing but
+// the copy, so that a pool of workers can run them later.
+#ifndef WRIT_BROKER_MEDIATION_NOTIFICATION_HANDLER_H_
+#define WRIT_BROKER_MEDIATION_NOTIFICATION_HANDLER_H_
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+
+#include "broker/kernel/seccomp_notify.h"
+
+namespace writ {
+
+// What was copied out of a caller for one call. Everything in it is the broker's own: memory, and descriptors that it
+// took or opened. Nothing is read from the caller again.
+class CallCopy {
+ public:
+  CallCopy() = default;
+  CallCopy(const CallCopy&) = delete;
+  CallCopy& operator=(const CallCopy&) = delete;
+  virtual ~CallCopy() = default;
+};
+
+struct AnswerValue {
+  std::int64_t value = 0;
+};
+struct AnswerErrno {
+  int error = 0;
+};
+// The call returns a descriptor that the caller gets. Borrowed until answered.
+struct AnswerDescriptor {
+  AddedDescriptor added;
+};
+// The kernel makes the call itself. `reason`: why nothing is granted by that, whatever the arguments turn into.
+struct AnswerContinue {
+  const char* reason = nullptr;
+};
+// Not yet: the handler answers through the loop when it knows.
+struct AnswerLater {};
+using Answer = std::variant<AnswerValue, AnswerErrno, AnswerDescriptor, AnswerContinue, AnswerLater>;
+
+class NotificationHandler {
+ public:
+  virtual ~NotificationHandler() = default;
+
+  // Copies what the decision needs out of the caller. The loop has found the id valid before, and asks again
+  // afterwards: until then nothing that was read is believed, and no effect may follow from it. An answer instead of a
+  // copy ends the call (EFAULT, E2BIG, …).
+  [[nodiscard]] virtual std::variant<std::unique_ptr<CallCopy>, Answer> read(const Notification& call) = 0;
+
+  // Decides on the copy and acts. `id` is for a later answer.
+  [[nodiscard]] virtual Answer decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) = 0;
+
+  // The caller of `id`, which got AnswerLater, is gone. Nothing can be answered any more.
+  virtual void abandon(std::uint64_t id) = 0;
+};
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_MEDIATION_NOTIFICATION_HANDLER_H_

@@ -1,0 +1,103 @@
+#include "broker/mediation/notification_loop.h"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+namespace writ {
+namespace {
+
+constexpr std::chrono::milliseconds kSweepInterval{250};
+// Calls taken in one go, so that a tool that makes nothing but calls does not keep its broker from everything else.
+constexpr int kCallsInOneGo = 16;
+
+}  // namespace
+
+NotificationLoop::NotificationLoop(SeccompListener listener) : listener_(std::move(listener)) {
+  listener_.wake_synchronously();
+}
+
+void NotificationLoop::handle_events(short revents) {
+  if ((revents & POLLIN) == 0) {
+    // POLLHUP: no task has the filter any more.
+    if ((revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) over_ = true;
+    return;
+  }
+  for (int i = 0; i < kCallsInOneGo && !over_; ++i) {
+    pollfd ready{listener_.descriptor(), POLLIN, 0};
+    // Asked again before each: where the next call was withdrawn, receiving would block (Linux before 6.12).
+    if (i > 0 && (::poll(&ready, 1, 0) <= 0 || (ready.revents & POLLIN) == 0)) return;
+    auto call = listener_.receive();
+    if (!call) over_ = true;
+    if (call && *call) serve(**call);
+  }
+}
+
+void NotificationLoop::serve(const Notification& call) {
+  ++counts_.received;
+  const auto found = handlers_.find(static_cast<std::uint32_t>(call.call.nr));
+  if (found == handlers_.end()) {
+    ++counts_.unhandled;
+    return finish(call.id, AnswerErrno{ENOSYS});
+  }
+  // Thread 0: a caller outside of our pid namespace, of which nothing can be read. It gets nothing.
+  if (call.thread == 0) return finish(call.id, AnswerErrno{EPERM});
+  if (!listener_.id_valid(call.id)) {
+    ++counts_.callers_gone;
+    return;
+  }
+  auto read = found->second->read(call);
+  // What was read is the caller's only if it still waits now; its number could be another process's by then.
+  if (!listener_.id_valid(call.id)) {
+    ++counts_.callers_gone;
+    return;
+  }
+  if (const Answer* answer = std::get_if<Answer>(&read)) return finish(call.id, *answer);
+  waiting_[call.id] = found->second;  // before deciding: an answer may come while it is decided
+  const Answer answer = found->second->decide(call.id, std::move(std::get<std::unique_ptr<CallCopy>>(read)));
+  if (!std::holds_alternative<AnswerLater>(answer)) answer_later(call.id, answer);
+}
+
+bool NotificationLoop::deliver(std::uint64_t id, const Answer& answer) {
+  Result<Delivery> delivered = Delivery::kCallerGone;
+  if (const auto* value = std::get_if<AnswerValue>(&answer)) delivered = listener_.answer_value(id, value->value);
+  if (const auto* error = std::get_if<AnswerErrno>(&answer)) delivered = listener_.answer_errno(id, error->error);
+  // The reason for going on stands beside each AnswerContinue, in the handler that gives it.
+  if (std::holds_alternative<AnswerContinue>(answer)) delivered = listener_.answer_continue(id);
+  if (const auto* added = std::get_if<AnswerDescriptor>(&answer))
+    delivered = listener_.answer_descriptor(id, added->added);
+  // An answer that the kernel does not take must not leave the caller waiting: never CONTINUE instead, always an errno.
+  if (!delivered) delivered = listener_.answer_errno(id, delivered.error().system_errno == EMFILE ? EMFILE : EPERM);
+  return delivered && *delivered == Delivery::kDelivered;
+}
+
+void NotificationLoop::finish(std::uint64_t id, const Answer& answer) {
+  if (deliver(id, answer))
+    ++counts_.answered;
+  else
+    ++counts_.callers_gone;
+}
+
+void NotificationLoop::answer_later(std::uint64_t id, const Answer& answer) {
+  if (waiting_.erase(id) > 0) finish(id, answer);
+}
+
+void NotificationLoop::sweep() {
+  std::vector<std::pair<std::uint64_t, NotificationHandler*>> gone;
+  for (const auto& entry : waiting_)
+    if (!listener_.id_valid(entry.first)) gone.emplace_back(entry);
+  for (const auto& [id, handler] : gone) {
+    waiting_.erase(id);
+    ++counts_.callers_gone;
+    handler->abandon(id);
+  }
+}
+
+std::optional<std::chrono::milliseconds> NotificationLoop::poll_timeout() const {
+  if (waiting_.empty()) return std::nullopt;
+  return kSweepInterval;
+}
+
+}  // namespace writ

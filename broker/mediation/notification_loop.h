@@ -1,0 +1,65 @@
+// NotificationLoop: takes trapped calls from one sandbox's listener, gives each to the handler of its number, and
+// answers. For every call the same order: RECV → ID_VALID → read → ID_VALID → decide → answer.
+//
+// Ownership: owns the listener; handlers are borrowed and outlive the loop. Threads: one; a pool of workers would run
+// the handlers' read() and decide(), with receiving and answering staying here. Nothing here blocks.
+#ifndef WRIT_BROKER_MEDIATION_NOTIFICATION_LOOP_H_
+#define WRIT_BROKER_MEDIATION_NOTIFICATION_LOOP_H_
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "broker/kernel/seccomp_notify.h"
+#include "broker/mediation/notification_handler.h"
+
+namespace writ {
+
+// For the report and for tests.
+struct NotificationCounts {
+  std::uint64_t received = 0;
+  std::uint64_t answered = 0;
+  std::uint64_t callers_gone = 0;  // before an answer reached them
+  std::uint64_t unhandled = 0;     // numbers without a handler: ENOSYS
+};
+
+class NotificationLoop {
+ public:
+  explicit NotificationLoop(SeccompListener listener);
+
+  // Calls of `number` go to the borrowed `handler`.
+  void add_handler(std::uint32_t number, NotificationHandler& handler) { handlers_[number] = &handler; }
+
+  // What to poll for POLLIN, or -1 after the listener ended: nothing that it traps runs any more.
+  [[nodiscard]] int poll_descriptor() const { return over_ ? -1 : listener_.descriptor(); }
+  // Takes what waits: call when poll(2) reported `revents` for the descriptor.
+  void handle_events(short revents);
+
+  // Answers a call whose handler said AnswerLater. A caller that is gone is no error.
+  void answer_later(std::uint64_t id, const Answer& answer);
+
+  // Looks whether the callers of unanswered calls still wait, and abandons those that do not. The kernel sends no event
+  // about them: call it about every poll_timeout().
+  void sweep();
+  // How long a poll may last at most so that sweep() comes in time; nothing while no call waits.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const;
+
+  [[nodiscard]] bool is_waiting(std::uint64_t id) const { return waiting_.contains(id); }
+  [[nodiscard]] const NotificationCounts& counts() const { return counts_; }
+
+ private:
+  void serve(const Notification& call);
+  void finish(std::uint64_t id, const Answer& answer);
+  [[nodiscard]] bool deliver(std::uint64_t id, const Answer& answer);
+
+  SeccompListener listener_;
+  std::map<std::uint32_t, NotificationHandler*> handlers_;
+  std::map<std::uint64_t, NotificationHandler*> waiting_;  // AnswerLater, by id
+  NotificationCounts counts_;
+  bool over_ = false;
+};
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_MEDIATION_NOTIFICATION_LOOP_H_
