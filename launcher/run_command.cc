@@ -27,7 +27,8 @@ LaunchError writ_error(Error error) { return {kExitWritFailed, std::move(error)}
 
 class Run {
  public:
-  Run(const RunOptions& options, BrokerStart broker) : options_(options), broker_(std::move(broker)) {}
+  Run(const RunOptions& options, BrokerStart broker, RunCompanion* companion)
+      : options_(options), broker_(std::move(broker)), companion_(companion) {}
 
   int run();
 
@@ -53,6 +54,7 @@ class Run {
 
   const RunOptions& options_;
   BrokerStart broker_;
+  RunCompanion* companion_;  // borrowed, or null
   std::optional<RunSetup> setup_;
   std::optional<RunStreams> streams_;
   std::optional<PreparedLaunch> prepared_;
@@ -60,6 +62,7 @@ class Run {
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
+  std::optional<NotificationLoop> notifications_;
   UniqueFd ownership_namespace_;
   std::optional<ReportFile> report_file_;
   RunOutcome outcome_;
@@ -87,6 +90,7 @@ Run::Step Run::read_policy() {
   auto setup = set_up_run(options_, std::move(*person));
   if (!setup) return tl::unexpected<LaunchError>(writ_error(std::move(setup.error())));
   setup_ = std::move(*setup);
+  if (companion_ != nullptr) WRIT_STEP(companion_->adjust(*setup_));
   return {};
 }
 
@@ -175,9 +179,15 @@ Run::Step Run::prepare() {
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
   request.filter = setup_->filter;
   request.landlock_abi = landlock_abi_;
+  if (companion_ != nullptr) {
+    auto listener = companion_->listener_filter();
+    if (!listener) return tl::unexpected<LaunchError>(writ_error(std::move(listener.error())));
+    request.listener_filter = std::move(*listener);
+  }
   auto prepared = prepare_launch(broker_, std::move(request));
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
+  if (companion_ != nullptr) WRIT_STEP(companion_->prepared(*prepared_));
   return {};
 }
 
@@ -206,6 +216,8 @@ Run::Step Run::start() {
   prepared_->program.executable.reset();
   prepared_->landlock_ruleset.reset();
   streams_->tool_started(tool_->get());
+  if (prepared_->listener) notifications_.emplace(std::move(*prepared_->listener));
+  if (companion_ != nullptr && notifications_) companion_->started(*notifications_, (*broker_.init)->init_pid());
   // What making the view needed is not needed any more.
   WRIT_STEP(limit_broker_capabilities(broker_.uid == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising));
   return {};
@@ -252,6 +264,7 @@ void Run::finish_guard() {
 
 void Run::supervise() {
   RunSession session(**broker_.init, *streams_, guard_ ? &*guard_ : nullptr, setup_->profile.limits, signals_->get());
+  if (notifications_) session.serve(*notifications_);
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
@@ -285,11 +298,14 @@ int Run::run() {
   streams_.reset();
   explain_end();
   warn();
+  if (companion_ != nullptr) outcome_.exit_status = companion_->finished(outcome_);
   return report();
 }
 
 }  // namespace
 
-int run_run_command(const RunOptions& options, BrokerStart broker) { return Run(options, std::move(broker)).run(); }
+int run_run_command(const RunOptions& options, BrokerStart broker, RunCompanion* companion) {
+  return Run(options, std::move(broker), companion).run();
+}
 
 }  // namespace writ

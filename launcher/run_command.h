@@ -3,12 +3,14 @@
 #define WRIT_LAUNCHER_RUN_COMMAND_H_
 
 #include "broker/sandbox/broker_start.h"
+#include "launcher/run_companion.h"
 #include "launcher/run_options.h"
 
 namespace writ {
 
 // Does everything; returns the exit status of the process (timeout(1), env(1)). `broker` comes from start_broker().
-[[nodiscard]] int run_run_command(const RunOptions& options, BrokerStart broker);
+// `companion` (borrowed) may be null.
+[[nodiscard]] int run_run_command(const RunOptions& options, BrokerStart broker, RunCompanion* companion = nullptr);
 
 }  // namespace writ
 

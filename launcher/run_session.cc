@@ -145,6 +145,9 @@ int RunSession::poll_timeout() const {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
     wait = std::clamp<long long>(left, 0, 3'600'000);
   }
+  if (notifications_ != nullptr)
+    if (const auto sweep = notifications_->poll_timeout(); sweep && (wait < 0 || sweep->count() < wait))
+      wait = sweep->count();
   TerminalRelay* relay = streams_.relay();
   const int relay_wait = relay == nullptr ? -1 : relay->poll_timeout_ms();
   if (relay_wait >= 0 && (wait < 0 || relay_wait < wait)) wait = relay_wait;
@@ -154,6 +157,8 @@ int RunSession::poll_timeout() const {
 void RunSession::poll_once() {
   std::vector<pollfd> entries{{sandbox_.descriptor(), POLLIN, 0}, {signals_, POLLIN, 0}};
   if (guard_ != nullptr && guard_->poll_descriptor() >= 0) entries.push_back({guard_->poll_descriptor(), POLLIN, 0});
+  if (notifications_ != nullptr && notifications_->poll_descriptor() >= 0)
+    entries.push_back({notifications_->poll_descriptor(), POLLIN, 0});
   streams_.add_poll_entries(entries);
   if (::poll(entries.data(), entries.size(), poll_timeout()) < 0) return;
   if (entries[1].revents != 0) handle_signals();
@@ -165,7 +170,16 @@ void RunSession::poll_once() {
   }
   if (entries.size() > 2 && guard_ != nullptr && entries[2].fd == guard_->poll_descriptor() && entries[2].revents != 0)
     guard_->handle_events();
+  handle_notifications(entries);
   if (entries[0].revents != 0) handle_init();
+}
+
+void RunSession::handle_notifications(const std::vector<pollfd>& entries) {
+  if (notifications_ == nullptr) return;
+  for (const pollfd& entry : entries)
+    if (entry.fd == notifications_->poll_descriptor() && entry.revents != 0)
+      notifications_->handle_events(entry.revents);
+  notifications_->sweep();
 }
 
 RunOutcome RunSession::run() {

@@ -10,6 +10,7 @@
 
 #include "broker/base/unique_fd.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/mediation/notification_loop.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
 #include "launcher/run_streams.h"
@@ -41,6 +42,9 @@ class RunSession {
   RunSession(SandboxProcess& sandbox, RunStreams& streams, PersistenceGuard* guard, const LimitPolicy& limits,
              int signals);
 
+  // Serves the calls that wait for the broker as well. Borrowed.
+  void serve(NotificationLoop& notifications) { notifications_ = &notifications; }
+
   // Runs until the tool has ended and everything in its sandbox is dead.
   [[nodiscard]] RunOutcome run();
 
@@ -54,6 +58,7 @@ class RunSession {
   void kill_now(OutcomeKind because, std::string reason);
   void check_deadlines();
   void handle_init();
+  void handle_notifications(const std::vector<pollfd>& entries);
   void note_exit(const InitReport& report);
   [[nodiscard]] int poll_timeout() const;
 
@@ -62,6 +67,7 @@ class RunSession {
   PersistenceGuard* guard_;
   const LimitPolicy& limits_;
   int signals_;
+  NotificationLoop* notifications_ = nullptr;
   Clock::time_point started_ = Clock::now();
   std::optional<Clock::time_point> deadline_;
   std::optional<Clock::time_point> kill_at_;

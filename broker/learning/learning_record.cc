@@ -26,6 +26,8 @@ void LearningRecord::add(const PathSighting& sighting, std::string_view program)
   ++sightings_;
   const Region region = places_.region_of(sighting.path);
   if (region == Region::kKernel || region == Region::kScratch) return;
+  // A device, a socket, or a link that is itself the object: to look at one is nothing that a rule could be about.
+  if (sighting.finding == Finding::kOther && sighting.rights.empty() && region != Region::kSecret) return;
   if (region == Region::kWorkspace && sighting.obstacle == Obstacle::kNone)
     workspace_ = join(workspace_, needed_rights(sighting));
   const Decision decision = policy_.decide_path(needed_rights(sighting), sighting.path);

@@ -51,13 +51,15 @@ constexpr PathArgument nofollow_in(PathArgument argument, int flags) {
 
 constexpr auto kLookUp = PathUse::kLookUp;
 constexpr auto kWrite = PathUse::kWrite;
+constexpr auto kMake = PathUse::kMake;
+constexpr auto kReplace = PathUse::kReplace;
 constexpr auto kOpen = PathUse::kOpen;
 constexpr auto kExecute = PathUse::kExecute;
 
 // Arguments as in syscalls(2) and the page of each call.
 constexpr auto kPathCalls = std::to_array<PathCall>({
     {numbers_of("open"), flagged(plain(0, kOpen), 1, 0)},
-    {numbers_of("creat"), plain(0, kWrite)},
+    {numbers_of("creat"), plain(0, kReplace)},
     {numbers_of("openat"), flagged(at(1, 0, kOpen), 2, 0)},
     {numbers_of("openat2"), at(1, 0, PathUse::kOpenHow)},
     {numbers_of("execve"), plain(0, kExecute)},
@@ -78,20 +80,20 @@ constexpr auto kPathCalls = std::to_array<PathCall>({
     {numbers_of("listxattr"), plain(0, kLookUp)},
     {numbers_of("llistxattr"), itself(plain(0, kLookUp))},
     {numbers_of("inotify_add_watch"), plain(1, kLookUp)},
-    {numbers_of("mkdir"), itself(plain(0, kWrite))},
-    {numbers_of("mkdirat"), itself(at(1, 0, kWrite))},
-    {numbers_of("mknod"), itself(plain(0, kWrite))},
-    {numbers_of("mknodat"), itself(at(1, 0, kWrite))},
+    {numbers_of("mkdir"), itself(plain(0, kMake))},
+    {numbers_of("mkdirat"), itself(at(1, 0, kMake))},
+    {numbers_of("mknod"), itself(plain(0, kMake))},
+    {numbers_of("mknodat"), itself(at(1, 0, kMake))},
     {numbers_of("unlink"), itself(plain(0, kWrite))},
     {numbers_of("rmdir"), itself(plain(0, kWrite))},
     {numbers_of("unlinkat"), itself(at(1, 0, kWrite))},
-    {numbers_of("rename"), itself(plain(0, kWrite)), itself(plain(1, kWrite))},
-    {numbers_of("renameat"), itself(at(1, 0, kWrite)), itself(at(3, 2, kWrite))},
-    {numbers_of("renameat2"), itself(at(1, 0, kWrite)), itself(at(3, 2, kWrite))},
-    {numbers_of("link"), itself(plain(0, kLookUp)), itself(plain(1, kWrite))},
-    {numbers_of("linkat"), flagged(itself(at(1, 0, kLookUp)), 4, AT_SYMLINK_FOLLOW), itself(at(3, 2, kWrite))},
-    {numbers_of("symlink"), itself(plain(1, kWrite))},
-    {numbers_of("symlinkat"), itself(at(2, 1, kWrite))},
+    {numbers_of("rename"), itself(plain(0, kWrite)), itself(plain(1, kReplace))},
+    {numbers_of("renameat"), itself(at(1, 0, kWrite)), itself(at(3, 2, kReplace))},
+    {numbers_of("renameat2"), itself(at(1, 0, kWrite)), itself(at(3, 2, kReplace))},
+    {numbers_of("link"), itself(plain(0, kLookUp)), itself(plain(1, kMake))},
+    {numbers_of("linkat"), flagged(itself(at(1, 0, kLookUp)), 4, AT_SYMLINK_FOLLOW), itself(at(3, 2, kMake))},
+    {numbers_of("symlink"), itself(plain(1, kMake))},
+    {numbers_of("symlinkat"), itself(at(2, 1, kMake))},
     {numbers_of("chmod"), plain(0, kWrite)},
     {numbers_of("fchmodat"), at(1, 0, kWrite)},
     {numbers_of("fchmodat2"), nofollow_in(at(1, 0, kWrite), 3), {}, 3},

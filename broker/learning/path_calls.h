@@ -18,7 +18,9 @@ enum class PathUse : std::uint8_t {
   kOpen,     // the flags say what for
   kOpenHow,  // openat2: the flags lie in memory
   kExecute,
-  kWrite,  // makes, removes, renames or changes it
+  kWrite,    // removes or changes it; without it, there is nothing to do
+  kMake,     // makes it; where something is already, nothing happens
+  kReplace,  // makes it, or takes the place of what is there
 };
 
 inline constexpr std::int8_t kNoArgument = -1;

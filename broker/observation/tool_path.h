@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -34,6 +35,8 @@ class ToolRoot {
   // `thread` is any thread of the sandbox: all have the same root, because none may change it (chroot and namespaces
   // are denied). The caller makes sure that the id was valid (SeccompListener::id_valid) afterwards.
   [[nodiscard]] static Result<ToolRoot> open(pid_t thread);
+  // A view before it is given to a sandbox; the trees in it leave with it.
+  [[nodiscard]] static ToolRoot adopt(UniqueFd view_root) { return ToolRoot(std::move(view_root)); }
 
   // Resolves `path`, which is absolute. Beneath /proc, where the same name means another thing to every process, nothing
   // is looked up: the path is taken as it stands. Never fails: what cannot be found is missing.
