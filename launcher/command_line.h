@@ -1,4 +1,4 @@
-// The command line of `writ`: what was typed → one command with its options. The only file that sees CLI11 is the .cc.
+// The command line of `writ`: what was typed → one command with its options.
 #ifndef WRIT_LAUNCHER_COMMAND_LINE_H_
 #define WRIT_LAUNCHER_COMMAND_LINE_H_
 
@@ -6,15 +6,11 @@
 #include <string>
 #include <variant>
 
+#include "launcher/command_spec.h"
 #include "launcher/doctor_command.h"
 #include "launcher/run_options.h"
 
 namespace writ {
-
-// Nothing left to do: help or the version was printed, or the usage was wrong and that was said.
-struct CommandLineDone {
-  int exit_status = 0;
-};
 
 using Command = std::variant<CommandLineDone, RunOptions, DoctorOptions>;
 

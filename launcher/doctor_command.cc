@@ -1,9 +1,6 @@
 #include "launcher/doctor_command.h"
 
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -141,17 +138,6 @@ JsonValue feature_json(Feature feature, const Features& features, const Isolatio
   return object;
 }
 
-Colour colour_for_standard_output() {
-  // https://no-color.org: present and not empty.
-  const char* no_colour = std::getenv("NO_COLOR");
-  const bool unwanted = no_colour != nullptr && *no_colour != '\0';
-  return !unwanted && ::isatty(STDOUT_FILENO) == 1 ? Colour::kAlways : Colour::kNever;
-}
-
-bool print(const std::string& text) {
-  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-}
-
 }  // namespace
 
 bool host_suffices(const Features& features, const Isolation& isolation) {
@@ -180,12 +166,23 @@ JsonValue doctor_json(const Features& features, const Isolation& isolation) {
   return object;
 }
 
+Parsed<DoctorOptions> parse_doctor_options(const TypedWords& typed) {
+  bool json = false;
+  const CommandSpec spec{
+      "writ doctor",
+      "Say what this host can enforce, layer by layer",
+      "Exit status: 0 when everything that the default profile requires can be enforced, 1 otherwise.\n",
+      {{"--json", "Print JSON", "", &json}}};
+  if (const auto read = read_words(spec, typed.ours); !read) return tl::unexpected(read.error());
+  return DoctorOptions{json ? OutputFormat::kJson : OutputFormat::kText, {}};
+}
+
 int run_doctor_command(const DoctorOptions& options) {
   const Features features = probe_features();
-  const std::string text = options.format == DoctorFormat::kJson
+  const std::string text = options.format == OutputFormat::kJson
                                ? doctor_json(features, options.isolation).to_text(2) + "\n"
                                : doctor_text(features, options.isolation, colour_for_standard_output());
-  if (!print(text)) {
+  if (!print_standard_output(text)) {
     std::fprintf(stderr, "writ doctor: cannot write the findings: %s\n", std::strerror(errno));
     return 1;
   }

@@ -8,20 +8,22 @@
 
 #include "broker/kernel/features.h"
 #include "broker/policy/layer.h"
+#include "launcher/command_spec.h"
 #include "launcher/json_text.h"
+#include "launcher/standard_output.h"
 
 namespace writ {
 
 inline constexpr int kDoctorSchemaVersion = 1;
 
-enum class DoctorFormat : std::uint8_t { kText, kJson };
-enum class Colour : std::uint8_t { kNever, kAlways };
-
 struct DoctorOptions {
-  DoctorFormat format = DoctorFormat::kText;
+  OutputFormat format = OutputFormat::kText;
   // What the profile that is asked about says of each layer; as it stands, every layer is required.
   std::array<Requirement, kLayerCount> isolation{};
 };
+
+// Reads the words behind `writ doctor`. Errors are printed.
+[[nodiscard]] Parsed<DoctorOptions> parse_doctor_options(const TypedWords& typed);
 
 // Probes the host and prints the findings on standard output. Forks (see probe_features), so it is called before any
 // thread is started. Returns 0 when all required layers and mechanisms can be used, 1 otherwise or when standard output

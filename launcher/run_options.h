@@ -1,10 +1,12 @@
-// The command line of `writ run`, after parsing. Plain data.
+// The command line of `writ run`, and what it becomes. Plain data.
 #ifndef WRIT_LAUNCHER_RUN_OPTIONS_H_
 #define WRIT_LAUNCHER_RUN_OPTIONS_H_
 
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "launcher/command_spec.h"
 
 namespace writ {
 
@@ -26,6 +28,13 @@ struct RunOptions {
   bool json = false;                 // --json with --dry-run
   std::vector<std::string> command;  // what follows "--"
 };
+
+// The options that decide what is granted, for every command that must see the same policy as `writ run`. They write
+// into `options`, which must outlive them.
+[[nodiscard]] std::vector<OptionSpec> grant_option_specs(RunOptions& options);
+
+// Reads the words behind `writ run`. Errors are printed.
+[[nodiscard]] Parsed<RunOptions> parse_run_options(const TypedWords& typed);
 
 }  // namespace writ
 

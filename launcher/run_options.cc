@@ -1,0 +1,64 @@
+#include "launcher/run_options.h"
+
+#include <string_view>
+#include <utility>
+
+namespace writ {
+namespace {
+
+constexpr std::string_view kFooter =
+    "Everything after -- is the program and its arguments.\n"
+    "\n"
+    "Exit status: the program's; 128+n when it died of signal n; 124 time limit reached; 125 Writ could not build\n"
+    "the sandbox; 126 the program cannot be executed; 127 it was not found.\n"
+    "\n"
+    "Examples:\n"
+    "  writ run -- python3 script.py\n"
+    "  writ run --profile build -- make -j2\n"
+    "  writ run --read ~/data --write out --env LANG --timeout 60s -- ./tool --flag\n"
+    "  writ run --profile ./my.yaml --report run.json -- node app.js\n"
+    "  writ run -- bash\n";
+
+}  // namespace
+
+std::vector<OptionSpec> grant_option_specs(RunOptions& options) {
+  return {
+      {"-C,--workspace", "Workspace instead of the current directory", "DIR", &options.workspace},
+      {"-r,--read", "Grant a file or tree for reading", "PATH", &options.read},
+      {"-w,--write", "Grant a file or tree for reading and writing", "PATH", &options.write},
+      {"--network", "Network of the sandbox", "none|host", &options.network},
+  };
+}
+
+Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
+  RunOptions options;
+  bool dry_run = false;
+  bool quiet = false;
+  CommandSpec spec{"writ run", "Run a program in a sandbox", kFooter, {}};
+  spec.options = {{"-p,--profile", "Profile by name, or a file", "NAME|FILE", &options.profile}};
+  const std::vector<OptionSpec> grants = grant_option_specs(options);
+  spec.options.insert(spec.options.end(), grants.begin(), grants.end());
+  const std::vector<OptionSpec> own = {
+      {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.environment},
+      {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
+      {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER", &options.preferred_layers},
+      {"--report", "Write a report of the run as JSON (- for standard error)", "FILE", &options.report},
+      {"-n,--dry-run", "Show what would be granted, run nothing", "", &dry_run},
+      {"--json", "With --dry-run: print JSON", "", &options.json},
+      {"-q,--quiet", "No warnings on standard error", "", &quiet},
+  };
+  spec.options.insert(spec.options.end(), own.begin(), own.end());
+  if (const auto read = read_words(spec, typed.ours); !read) return tl::unexpected(read.error());
+  options.mode = dry_run ? RunMode::kDryRun : RunMode::kRun;
+  options.verbosity = quiet ? Verbosity::kQuiet : Verbosity::kNormal;
+  if (typed.command.empty())
+    return tl::unexpected(usage_error(
+        "run: the program to run is missing; write it after --, as in: writ run -- python3 script.py", spec.name));
+  if (options.json && options.mode != RunMode::kDryRun)
+    return tl::unexpected(
+        usage_error("run: --json goes with --dry-run; for a report of the run use --report FILE", spec.name));
+  options.command = typed.command;
+  return options;
+}
+
+}  // namespace writ
