@@ -8,11 +8,12 @@
 
 #include "launcher/command_spec.h"
 #include "launcher/doctor_command.h"
+#include "launcher/learn_options.h"
 #include "launcher/run_options.h"
 
 namespace writ {
 
-using Command = std::variant<CommandLineDone, RunOptions, DoctorOptions>;
+using Command = std::variant<CommandLineDone, RunOptions, DoctorOptions, LearnOptions>;
 
 // Parses `arguments` (argv without the program's name). Prints help to standard output, errors to standard error.
 [[nodiscard]] Command parse_command_line(std::span<const std::string> arguments);

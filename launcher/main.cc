@@ -7,6 +7,7 @@
 #include "broker/sandbox/broker_start.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/command_line.h"
+#include "launcher/learn_command.h"
 #include "launcher/run_command.h"
 #include "launcher/run_streams.h"
 
@@ -16,6 +17,8 @@ int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker) {
   if (const auto* done = std::get_if<writ::CommandLineDone>(&command)) return done->exit_status;
   if (const auto* doctor = std::get_if<writ::DoctorOptions>(&command)) return writ::run_doctor_command(*doctor);
   if (!broker) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
+  if (const auto* learn = std::get_if<writ::LearnOptions>(&command))
+    return writ::run_learn_command(*learn, std::move(*broker));
   return writ::run_run_command(std::get<writ::RunOptions>(command), std::move(*broker));
 }
 
