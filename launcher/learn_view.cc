@@ -43,6 +43,22 @@ void open_workspace(Profile& profile, const std::string& workspace) {
     if (entry.path == workspace) entry.access = PathAccess::kWrite;
 }
 
+bool lies_beneath_hidden(const Profile& profile, const std::string& path) {
+  const auto& hide = profile.filesystem.hide;
+  return std::any_of(hide.begin(), hide.end(), [&](const std::string& hidden) { return path.starts_with(hidden + "/"); });
+}
+
+// What the profile grants inside of a tree that is visible now needs no mount of its own, except in what is hidden there.
+// One that leads through a link could not even be placed.
+void drop_covered_grants(Profile& profile) {
+  const std::vector<PathGrant> all = profile.filesystem.grants;
+  std::erase_if(profile.filesystem.grants, [&](const PathGrant& entry) {
+    return entry.access == PathAccess::kRead && !lies_beneath_hidden(profile, entry.path) &&
+           std::any_of(all.begin(), all.end(),
+                       [&](const PathGrant& other) { return entry.path.starts_with(other.path + "/"); });
+  });
+}
+
 }  // namespace
 
 void widen_for_learning(Profile& profile, const Person& person, const std::string& workspace, LearnMode mode) {
@@ -50,6 +66,7 @@ void widen_for_learning(Profile& profile, const Person& person, const std::strin
   if (person.home != "/") grant(profile, person.home, PathAccess::kRead);
   grant_directories_in(profile, "/", kLeftOut);
   grant_directories_in(profile, "/var", kLeftOutOfVar);
+  drop_covered_grants(profile);
   if (mode != LearnMode::kPermissive) return;
   FilesystemPolicy& filesystem = profile.filesystem;
   std::erase_if(filesystem.hide, [](const std::string& path) { return secret_reason(path).empty(); });
@@ -57,6 +74,8 @@ void widen_for_learning(Profile& profile, const Person& person, const std::strin
   filesystem.deny_write.clear();
   filesystem.deny_execute.clear();
   filesystem.shields.clear();
+  filesystem.scratch_execution = filesystem.writable_execution = Execution::kAllowed;
+  for (PathGrant& entry : filesystem.grants) entry.execution = Execution::kAllowed;
   profile.rules.clear();
 }
 

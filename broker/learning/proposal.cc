@@ -7,7 +7,6 @@
 
 #include "broker/base/escape.h"
 #include "broker/learning/profile_text.h"
-#include "broker/policy/secrets.h"
 
 namespace writ {
 namespace {
@@ -116,8 +115,8 @@ void Proposer::sort_directory(const Observation& entry) {
 
 void Proposer::sort_entry(const Observation& entry) {
   const Region region = places_.region_of(entry.path);
+  // Whether the secret exists is not said: the tool may read this profile in its workspace one day.
   if (region == Region::kSecret) {
-    if (!host_.exists(entry.path)) return;
     const bool writes = join(entry.rights, entry.missed).has(Right::kWrite);
     return suggest(SuggestionKind::kSecret, entry, writes ? PathAccess::kWrite : PathAccess::kRead,
                    "a place for secrets, asked for");

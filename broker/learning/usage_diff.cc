@@ -27,6 +27,21 @@ std::string cause_text(const Decision& decision) {
   return rule + " (" + escape_bytes(decision.rule->reason) + ")";
 }
 
+// A rule of the policy's own making (what every sandbox has) was not written by anybody and is nothing to take away.
+bool is_built_in(const Rule& rule) { return rule.origin.line == 0 && !rule.reason.empty(); }
+
+void add_addresses(const LearningRecord& record, Denials& denials) {
+  for (const auto& [key, entry] : record.addresses().entries()) {
+    const Result<Address> address = Address::parse(entry.sighting.text);
+    if (!address) continue;  // a socket with a path: the view and process.unix_sockets are about those
+    const Decision decision = record.policy().decide_address(entry.sighting.rights, *address);
+    if (decision.effect == Effect::kAllow) continue;
+    denials.list.push_back({entry.sighting.text, entry.sighting.rights, entry.count,
+                            {entry.programs.begin(), entry.programs.end()}, cause_text(decision),
+                            "network: host, or a rule about this address"});
+  }
+}
+
 std::string remedy_text(const Decision& decision, Rights rights, const std::string& path,
                         const LearningPlaces& places) {
   const std::string spelled = places.spelled(path);
@@ -53,7 +68,7 @@ GrantUsage grant_usage(const LearningRecord& record, const HostFacts& host) {
   GrantUsage usage;
   for (const Rule& rule : record.policy().rules()) {
     const auto* path = std::get_if<PathPattern>(&rule.resource);
-    if (rule.effect != Effect::kAllow || path == nullptr) continue;
+    if (rule.effect != Effect::kAllow || path == nullptr || is_built_in(rule)) continue;
     const auto used = record.rule_uses().find(&rule);
     if (used != record.rule_uses().end())
       usage.used.push_back({escape_bytes(rule.text()), used->second});
@@ -74,9 +89,13 @@ Denials denials_of(const LearningRecord& record) {
       ++denials.not_listed;
       continue;
     }
-    denials.list.push_back({path, rights, entry.count, {entry.programs.begin(), entry.programs.end()},
-                            cause_text(decision), remedy_text(decision, rights, path, record.places())});
+    std::string cause = cause_text(decision);
+    const bool in_home = record.places().region_of(path) == Region::kHome && rights.has(Right::kWrite);
+    if (in_home) cause += "; the sandbox's own home would take it and forget it";
+    denials.list.push_back({path, rights, entry.count, {entry.programs.begin(), entry.programs.end()}, std::move(cause),
+                            remedy_text(decision, rights, path, record.places())});
   }
+  add_addresses(record, denials);
   denials.not_listed += record.not_granted().not_kept();
   return denials;
 }

@@ -20,7 +20,7 @@ namespace writ {
 namespace {
 
 constexpr std::size_t kThreadsRemembered = 1024;
-constexpr std::size_t kProgramsRemembered = 4096;
+constexpr std::size_t kProgramsRemembered = 1024;
 constexpr int kInterpreterDepth = 4;  // as the kernel's for scripts (execve(2))
 
 // Why every call goes on, whatever its arguments turn into after they were read: the answer grants nothing. What can be

@@ -148,5 +148,149 @@ def test_node_script_reading_the_home(case):
     learned.adds_nothing()
 
 
+# --- what is proposed, and what is only said ---
+
+
+def test_writing_outside_is_said_and_not_granted(case):
+    case.write_home(".bashrc", "")
+    code = ("import os\nfor p in ('~/.cache/x', '~/.bashrc', '~/made'):\n"
+            "    try: open(os.path.expanduser(p), 'a').write('x')\n    except OSError as e: print(e.errno)\n")
+    learned = Learned(case, program=["python3", "-c", code]).expect_success()
+    expect_equal(learned.rules(), [])
+    expect_equal(learned.wanted("writing"), ["~/.bashrc", "~/.cache/x", "~/made"])
+    expect_equal((case.home / ".bashrc").read_text(), "")
+    assert not (case.home / "made").exists()
+
+
+def test_a_tree_that_was_opened_for_writing(case):
+    out = case.base / "out"
+    out.mkdir()
+    case.give(out)
+    learned = Learned(case, "--write", out, program=["sh", "-c", f"echo x > {out}/file"]).expect_success()
+    expect_equal(learned.rules("write"), [str(out)])
+    learned.passes()
+    unused = Learned(case, "--write", out, program=["true"]).expect_success()
+    expect_equal(unused.rules(), [])
+
+
+def test_links_on_the_way(case):
+    target = case.write("real/deep/data.txt", "data\n", inside=case.base)
+    (case.home / "project").symlink_to(case.base / "real/deep")
+    (case.home / "file").symlink_to(target)
+    (case.home / "loop").symlink_to("loop")
+    learned = Learned(case, program=["sh", "-c", "cat ~/project/data.txt ~/file; cat ~/loop; true"]).expect_success()
+    expect_equal(learned.rules(), sorted([str(target), "~/file", "~/project/data.txt"]))
+    learned.within_bound()
+    learned.passes()
+    learned.adds_nothing()
+
+
+def test_a_script_with_its_interpreter_in_the_home(case):
+    shell = case.write_home("bin/myshell", pathlib.Path("/bin/sh").read_bytes(), mode=0o755)
+    case.write("tool", f"#!{shell}\necho done\n", mode=0o755)
+    learned = Learned(case, program=["sh", "-c", "./tool"]).expect_success()
+    expect_in("~/bin/myshell", learned.rules())
+    learned.passes()
+
+
+def test_few_files_of_many_stay_single(case):
+    for number in range(40):
+        case.write(f"data/set/{number}", "x", inside=case.base)
+    some = [case.base / f"data/set/{number}" for number in range(10)]
+    learned = Learned(case, program=["cat", *some]).expect_success()
+    expect_equal(learned.rules(), sorted(map(str, some)))
+    learned.within_bound()
+    many = Learned(case, program=["cat", *[case.base / f"data/set/{number}" for number in range(25)]]).expect_success()
+    expect_equal(many.rules(), [str(case.base / "data/set")])
+    many.within_bound()
+
+
+def test_merge_adds_only_what_is_new_and_keeps_the_text(case):
+    first, second = (case.write(f"outside/{name}", name, inside=case.base) for name in ("first", "second"))
+    profile = case.write("mine.yaml", f"# my words\nversion: 1\nname: mine\nextends: default\nfilesystem:\n  read:\n"
+                         f"    - {first}   # mine\n  hide: [/usr/share/doc]\n# the end\n", inside=case.temporary)
+    learned = Learned(case, "--merge", profile, program=["cat", first, second]).expect_success()
+    expect_equal(learned.rules(), [str(second)])
+    kept = [line for line in profile.read_text().splitlines() if line not in learned.text.splitlines()]
+    expect_equal(kept, [])
+    learned.passes()
+    learned.adds_nothing()
+    only_second = Learned(case, "--merge", learned.file, program=["cat", second], output="x.yaml").expect_success()
+    expect_in(f"allow read, execute, list {first}/*", [rule["rule"] for rule in only_second.json["granted_and_unused"]])
+
+
+def test_permissive_lists_what_would_be_denied(case):
+    case.write_home("notes", "my notes\n")
+    case.write_home(".ssh/id_rsa", "a key\n")
+    learned = Learned(case, "--permissive", "--profile", "readonly", output=None, permissive=True,
+                      program=["sh", "-c", "cat ~/notes; cat ~/.ssh/id_rsa; echo x > made; exit 7"])
+    expect_equal((learned.result.returncode, learned.result.stdout), (7, "my notes\n"))
+    denied = {entry["path"]: entry for entry in learned.json["denied"]}
+    expect_equal(sorted(denied), sorted(["${workspace}/made", "~/.ssh/id_rsa", "~/notes"]))
+    expect_equal((denied["~/notes"]["count"], denied["~/notes"]["programs"]), (1, ["cat"]))
+    expect_equal(denied["~/notes"]["remedy"], "filesystem.read: - ~/notes")
+    expect_in("secrets", denied["~/.ssh/id_rsa"]["cause"])
+    expect_equal(denied["${workspace}/made"]["rights"], "write")
+
+
+# --- programs that mean it ---
+
+
+def test_names_that_are_no_text(case):
+    names = [b"new\nline", b"quote\"s'", b"# comment", b"a: b", b"${home}", b"$x", b"bad\xff", b"esc\x1b[31m", b"*", b"- x",
+             b"{path: etc}", b"tab\there", b"rtl\xe2\x80\xaex", b"back\\slash", b" space ", b"~"]
+    for name in names:
+        case.write_home(os.fsdecode(name), "x")
+    code = "import os\nh = os.fsencode(os.path.expanduser('~'))\nfor n in os.listdir(h): print(open(h + b'/' + n).read())"
+    learned = Learned(case, program=["python3", "-c", code]).expect_success()
+    sayable = sorted(os.fsdecode(name) for name in (b"quote\"s'", b"# comment", b"a: b", b"${home}", b"$x", b"- x",
+                                                     b"{path: etc}", b"back\\slash", b" space ", b"~"))
+    expect_equal(len(learned.rules()), len(sayable))
+    expect_equal(len(learned.wanted("inexpressible")), len(names) - len(sayable))
+    expect_not_in("\x1b", learned.result.stderr + learned.text)
+    shown = case.run("--profile", learned.file, "--dry-run", "--json", program=["true"])
+    granted = {entry["path"] for entry in json.loads(shown.stdout)["grants"] if entry["kind"] == "read"}
+    home = str(case.home)
+    expect_equal(sorted(path[len(home) + 1:] for path in granted if path.startswith(home)),
+                 sorted(name.replace("\\", "\\\\") for name in sayable))
+
+
+def test_the_profile_cannot_be_written_by_the_program(case):
+    evil = "version: 1\nname: evil\nfilesystem: {read: [/srv]}\n"
+    for before in (None, "version: 1\nname: mine\nextends: default\n"):
+        output = case.workspace / "p.yaml"
+        if before:
+            case.write("p.yaml", before)
+        code = f"printf '{evil}' > p.yaml; ln -sf /etc/passwd p.yaml; mkdir .p.yaml.writ-1; true"
+        result = subprocess.run([writ_program(), "learn", "-q", "-o", "p.yaml", "--", "sh", "-c", code],
+                                cwd=case.workspace, env=case.environment(), capture_output=True, text=True, check=False,
+                                stdin=subprocess.DEVNULL, **case.identity())
+        expect_equal(result.returncode, 0)
+        assert output.is_file() and not output.is_symlink()
+        expect_in("Learned by `writ learn`", output.read_text())
+        output.unlink()
+        subprocess.run(["rm", "-rf", case.workspace / ".p.yaml.writ-1"], check=True)
+
+
+def test_secrets_through_other_names(case):
+    case.write_home(".ssh/id_rsa", "a key\n")
+    case.write_home(".netrc", "password\n")
+    (case.workspace / "way").symlink_to(case.home / ".ssh")
+    (case.home / "alias").symlink_to(".netrc")
+    learned = Learned(case, program=["sh", "-c", "cat way/id_rsa ~/alias ~/work/../.netrc /proc/self/root$HOME/.netrc"
+                                                 "; ls ~/.ssh ~/; true"]).expect_success()
+    expect_equal((learned.rules(), learned.result.stdout.count("password"), learned.result.stdout.count("key")), ([], 0, 0))
+    expect_in("~/.netrc", learned.wanted("secret"))
+    expect_in("~/.ssh/id_rsa", learned.wanted("secret"))
+
+
+def test_floods_stay_small(case):
+    code = ("import os\nh = os.path.expanduser('~')\nfor i in range(100000):\n"
+            "    try: os.open(f'{h}/{i}/' + 'x' * 200, os.O_WRONLY | os.O_CREAT)\n    except OSError: pass\n")
+    learned = Learned(case, program=["python3", "-c", code], timeout=200).expect_success()
+    assert learned.json["observed_uses"] >= 100000
+    assert len(learned.text) < 100_000, len(learned.text)
+
+
 if __name__ == "__main__":
     sys.exit(main(globals()))
