@@ -63,6 +63,10 @@ Status check_learned_text(const LearnProfileContext& context, const std::string&
   if (!loaded)
     return fail("the proposed profile does not load, and was not written: " + loaded.error().what,
                 "please report this with the command");
+  for (const PolicyCaseResult& result : run_policy_cases(*loaded))
+    if (!result.passed())
+      return fail("the proposed profile fails its own test '" + escape_bytes(result.policy_case->text()) + "': " +
+                  escape_bytes(result.because) + "; it was not written");
   Profile base;
   if (before != nullptr) {
     base = *before;

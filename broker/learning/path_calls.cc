@@ -4,48 +4,25 @@
 
 #include <array>
 
+#include "broker/policy/required_rights.h"
+
 namespace writ {
 namespace {
 
-// Flags of open(2) by their generic values; those that differ between architectures are listed for both.
-constexpr std::uint64_t kAccessMode = 03;
-constexpr std::uint64_t kWriteOnly = 01;
-constexpr std::uint64_t kReadWrite = 02;
-constexpr std::uint64_t kCreate = 0100;
-constexpr std::uint64_t kTruncate = 01000;
-constexpr std::uint64_t kAppend = 02000;
-constexpr std::uint64_t kPath = 010000000;
-constexpr std::uint64_t kTemporaryBit = 020000000;  // __O_TMPFILE
-#if defined(__aarch64__)
-constexpr std::uint64_t kDirectory = 040000;
-constexpr std::uint64_t kNoFollow = 0100000;
-constexpr std::uint64_t kDirect = 0200000;
-constexpr std::uint64_t kLargeFile = 0400000;
-#else
-constexpr std::uint64_t kDirectory = 0200000;
-constexpr std::uint64_t kNoFollow = 0400000;
-constexpr std::uint64_t kDirect = 040000;
-constexpr std::uint64_t kLargeFile = 0100000;
-#endif
-// O_EXCL, O_NOCTTY, O_NONBLOCK, O_DSYNC, FASYNC, O_NOATIME, O_CLOEXEC, __O_SYNC
-constexpr std::uint64_t kHarmless = 0200 | 0400 | 04000 | 010000 | 020000 | 01000000 | 02000000 | 04000000;
-constexpr std::uint64_t kKnown = kAccessMode | kCreate | kTruncate | kAppend | kPath | kTemporaryBit | kDirectory |
-                                 kNoFollow | kDirect | kLargeFile | kHarmless;
-
-constexpr PathArgument at(int path, int directory, PathUse use) {
+constexpr CallPath at(int path, int directory, PathUse use) {
   return {static_cast<std::int8_t>(path), static_cast<std::int8_t>(directory), use};
 }
-constexpr PathArgument plain(int path, PathUse use) { return at(path, kNoArgument, use); }
-constexpr PathArgument itself(PathArgument argument) {  // a link is what is meant, not what it leads to
+constexpr CallPath plain(int path, PathUse use) { return at(path, kNoArgument, use); }
+constexpr CallPath itself(CallPath argument) {  // a link is what is meant, not what it leads to
   argument.follows = false;
   return argument;
 }
-constexpr PathArgument flagged(PathArgument argument, int flags, std::uint32_t bit) {
+constexpr CallPath flagged(CallPath argument, int flags, std::uint32_t bit) {
   argument.flags = static_cast<std::int8_t>(flags);
   argument.bit = bit;
   return argument;
 }
-constexpr PathArgument nofollow_in(PathArgument argument, int flags) {
+constexpr CallPath nofollow_in(CallPath argument, int flags) {
   return flagged(argument, flags, AT_SYMLINK_NOFOLLOW);
 }
 
@@ -137,18 +114,11 @@ std::int32_t native_number(const SyscallNumbers& call) {
 
 OpenNeeds open_needs(std::uint64_t flags) {
   OpenNeeds needs;
-  needs.follows = (flags & kNoFollow) == 0;
-  needs.directory = (flags & kDirectory) != 0;
-  if ((flags & ~kKnown) != 0) {
-    needs.rights = Rights{Right::kRead, Right::kWrite};
-    return needs;
-  }
-  if ((flags & kPath) != 0) return needs;  // the kernel ignores the rest (open(2), O_PATH)
-  const std::uint64_t mode = flags & kAccessMode;
-  if (mode != kWriteOnly) needs.rights = join(needs.rights, Rights{Right::kRead});
-  const bool changes = (flags & (kTruncate | kTemporaryBit)) != 0;
-  if (mode == kWriteOnly || mode >= kReadWrite || changes) needs.rights = join(needs.rights, Rights{Right::kWrite});
-  needs.creates = (flags & kCreate) != 0;
+  needs.follows = (flags & O_NOFOLLOW) == 0;
+  needs.creates = (flags & O_CREAT) != 0 && (flags & O_PATH) == 0;
+  // The one table of rights knows the flags. That O_CREAT needs writing is so only where there is nothing yet.
+  const Result<Rights> rights = rights_to_open(flags & ~std::uint64_t{O_CREAT});
+  needs.rights = rights ? without(*rights, Rights{Right::kList}) : Rights{Right::kRead, Right::kWrite};
   return needs;
 }
 

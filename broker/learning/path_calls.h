@@ -26,7 +26,7 @@ enum class PathUse : std::uint8_t {
 inline constexpr std::int8_t kNoArgument = -1;
 
 // One path argument of a call.
-struct PathArgument {
+struct CallPath {
   std::int8_t path = kNoArgument;       // number of the argument
   std::int8_t directory = kNoArgument;  // the descriptor it is relative to; none: the working directory
   PathUse use = PathUse::kLookUp;
@@ -38,8 +38,8 @@ struct PathArgument {
 
 struct PathCall {
   SyscallNumbers call;
-  PathArgument first;
-  PathArgument second{};               // of rename and link; `path` is kNoArgument in other calls
+  CallPath first;
+  CallPath second{};               // of rename and link; `path` is kNoArgument in other calls
   std::int8_t empty_path = kNoArgument;  // argument in which AT_EMPTY_PATH means "the descriptor itself"
 };
 
@@ -63,10 +63,9 @@ struct AddressCall {
 // What an open of an existing file or directory needs. A bit that nobody knows needs writing: it is not guessed to be
 // harmless. O_CREAT alone needs writing only where the file does not exist, which the caller knows.
 struct OpenNeeds {
-  Rights rights;           // empty: O_PATH, only looked up
-  bool creates = false;    // O_CREAT: needs writing if there is nothing
-  bool follows = true;     // not O_NOFOLLOW
-  bool directory = false;  // O_DIRECTORY
+  Rights rights;         // empty: O_PATH, only looked up
+  bool creates = false;  // O_CREAT: needs writing if there is nothing
+  bool follows = true;   // not O_NOFOLLOW
 };
 [[nodiscard]] OpenNeeds open_needs(std::uint64_t flags);
 

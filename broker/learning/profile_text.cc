@@ -87,6 +87,23 @@ std::string filesystem_lines(const Proposal& proposal, const LearningPlaces& pla
   return text.empty() ? text : "\nfilesystem:\n" + text;
 }
 
+// The smallest proof that the profile says what was learned: a few things that it must allow, and what it must not.
+std::string case_lines(const Proposal& proposal, const LearningPlaces& places) {
+  constexpr std::size_t kCases = 3;
+  const auto line = [](std::string_view right, const std::string& path, std::string_view expected) {
+    return "  - {" + std::string(right) + ": " + yaml_path(path) + ", expect: " + std::string(expected) + "}\n";
+  };
+  std::string text;
+  std::size_t cases = 0;
+  for (const ProposedRule& rule : proposal.rules) {
+    const std::string used = places.spelled(rule.is_tree && rule.used.front() == rule.path ? rule.path : rule.used.front());
+    if (++cases > kCases || !is_expressible_path(used)) break;
+    text += line(rule.access == PathAccess::kWrite ? "write" : "read", used, "allow");
+  }
+  for (const std::string& secret : proposal.denied_secrets) text += line("read", places.spelled(secret), "deny");
+  return text.empty() ? text : "\ntests:\n" + text;
+}
+
 }  // namespace
 
 std::string yaml_path(std::string_view spelled) {
@@ -141,6 +158,7 @@ std::string profile_text(const Proposal& proposal, const LearningPlaces& places,
   text += "# Which variables a program reads cannot be seen: it gets those of this profile.\nextends: " + proposal.extends + "\n";
   text += filesystem_lines(proposal, places);
   if (proposal.uses_network) text += "\n# The run was given the host's network and used it.\nnetwork: host\n";
+  text += case_lines(proposal, places);
   if (const std::string wanted = suggestion_lines(proposal, places, ""); !wanted.empty()) text += "\n" + wanted;
   if (!options.addresses.empty()) text += "\n# Addresses that the program asked for:\n";
   for (const std::string& address : options.addresses) text += "#   " + address + "\n";

@@ -215,6 +215,10 @@ Proposal Proposer::propose() {
 }
 
 void Proposer::finish() {
+  for (std::string secret : {places_.home + "/.ssh/id_rsa", std::string("/etc/shadow")})
+    if (secret.front() == '/' && places_.region_of(secret) == Region::kSecret && !allowed({Right::kRead}, secret) &&
+        is_expressible_path(places_.spelled(secret)))
+      proposal_.denied_secrets.push_back(std::move(secret));
   if (options_.network == NetworkMode::kHost)
     for (const auto& [key, entry] : record_.addresses().entries())
       proposal_.uses_network = proposal_.uses_network || entry.sighting.is_ip;

@@ -60,6 +60,7 @@ struct Proposal {
   std::vector<ProposedRule> rules;      // sorted by path
   std::vector<Suggestion> suggestions;  // sorted by kind, then path
   std::vector<std::uint64_t> not_listed = std::vector<std::uint64_t>(kSuggestionKinds);  // suggestions left out, by kind
+  std::vector<std::string> denied_secrets;  // well-known ones that the profile denies, for its tests
   bool reads_workspace = false;  // `extends` lacks the workspace: grant it for reading
   bool uses_network = false;     // the host's network, which the person allowed, was used
 };

@@ -116,7 +116,7 @@ std::string PathObserver::program_of(const Notification& call) {
 }
 
 std::optional<PathObserver::NamedPath> PathObserver::read_path(const Notification& call,
-                                                               const PathArgument& argument) const {
+                                                               const CallPath& argument) const {
   const auto& arguments = call.call.args;
   const std::uint64_t address = arguments[argument.path];
   if (address == 0) return std::nullopt;  // utimensat: the descriptor itself
@@ -163,7 +163,7 @@ std::variant<std::unique_ptr<CallCopy>, Answer> PathObserver::read(const Notific
   if (!root_)
     if (auto root = ToolRoot::open(call.thread)) copy->root.emplace(std::move(*root));
   if (const PathCall* row = find_path_call(call.call.nr)) {
-    for (const PathArgument* argument : {&row->first, &row->second})
+    for (const CallPath* argument : {&row->first, &row->second})
       if (argument->path != kNoArgument)
         if (auto named = read_path(call, *argument)) copy->paths.push_back(std::move(*named));
   } else if (const AddressCall* address = find_address_call(call.call.nr)) {

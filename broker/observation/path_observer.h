@@ -59,7 +59,7 @@ class PathObserver : public NotificationHandler {
   };
   struct Copy;
 
-  [[nodiscard]] std::optional<NamedPath> read_path(const Notification& call, const PathArgument& argument) const;
+  [[nodiscard]] std::optional<NamedPath> read_path(const Notification& call, const CallPath& argument) const;
   void read_address(const Notification& call, const AddressCall& row, Copy& copy) const;
   void adopt_root(Copy& copy);
   void note(const NamedPath& named, const std::string& program);
