@@ -132,7 +132,7 @@ Status Learning::write_profile(const Proposal& proposal) {
     WRIT_ASSIGN(text, insert_into_profile(options_.merge, merged_text_, proposal, places_, mark));
   }
   const LearnProfileContext context{person_, places_.workspace};
-  const Profile* before = options_.merge.empty() ? nullptr : &*compared_with_;
+  const std::string* before = options_.merge.empty() ? nullptr : &merged_text_;
   WRIT_TRY(check_learned_text(context, options_.output, text, proposal, before));
   return output_->write(text);
 }

@@ -43,6 +43,20 @@ bool proposed(const Proposal& proposal, const PathGrant& grant, const std::strin
   });
 }
 
+// What the cases of `profile` are decided as; those of a profile that was added to must stay as they were.
+Status check_cases(const Profile& profile, const Profile* before) {
+  const std::vector<PolicyCaseResult> results = run_policy_cases(profile);
+  const std::vector<PolicyCaseResult> earlier =
+      before == nullptr ? std::vector<PolicyCaseResult>() : run_policy_cases(*before);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i].passed() || (i < earlier.size() && !earlier[i].passed())) continue;
+    return fail("with what was learned the profile fails its own test '" + escape_bytes(results[i].policy_case->text()) +
+                    "', so it was not written: " + escape_bytes(results[i].because),
+                before == nullptr ? "please report this with the command" : "change the test, if it is no longer meant");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Profile> load_learn_profile(const LearnProfileContext& context, const std::string& typed) {
@@ -58,27 +72,21 @@ Result<Profile> load_learn_text(const LearnProfileContext& context, const std::s
 }
 
 Status check_learned_text(const LearnProfileContext& context, const std::string& display_name, const std::string& text,
-                          const Proposal& proposal, const Profile* before) {
+                          const Proposal& proposal, const std::string* before_text) {
   auto loaded = load_learn_text(context, display_name, text);
   if (!loaded)
     return fail("the proposed profile does not load, and was not written: " + loaded.error().what,
                 "please report this with the command");
-  for (const PolicyCaseResult& result : run_policy_cases(*loaded))
-    if (!result.passed())
-      return fail("the proposed profile fails its own test '" + escape_bytes(result.policy_case->text()) + "': " +
-                  escape_bytes(result.because) + "; it was not written");
-  Profile base;
-  if (before != nullptr) {
-    base = *before;
-  } else {
-    WRIT_ASSIGN(base, load_learn_profile(context, proposal.extends));
-  }
+  WRIT_ASSIGN(const Profile base, before_text != nullptr ? load_learn_text(context, display_name, *before_text)
+                                                         : load_learn_profile(context, proposal.extends));
+  WRIT_TRY(check_cases(*loaded, before_text == nullptr ? nullptr : &base));
   for (const ProposedRule& rule : proposal.rules)
     if (!gives(*loaded, {rule.path, rule.access}))
       return fail("the proposed profile lost the rule about " + quote_bytes(rule.path) + ", and was not written");
   for (const PathGrant& grant : loaded->filesystem.grants)
     if (!gives(base, grant) && !proposed(proposal, grant, context.workspace))
-      return fail("the proposed profile would grant " + quote_bytes(grant.path) + ", which nobody proposed; it was not written");
+      return fail("the proposed profile would grant " + quote_bytes(grant.path) +
+                  ", which nobody proposed; it was not written");
   return {};
 }
 

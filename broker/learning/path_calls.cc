@@ -117,8 +117,12 @@ OpenNeeds open_needs(std::uint64_t flags) {
   needs.follows = (flags & O_NOFOLLOW) == 0;
   needs.creates = (flags & O_CREAT) != 0 && (flags & O_PATH) == 0;
   // The one table of rights knows the flags. That O_CREAT needs writing is so only where there is nothing yet.
-  const Result<Rights> rights = rights_to_open(flags & ~std::uint64_t{O_CREAT});
-  needs.rights = rights ? without(*rights, Rights{Right::kList}) : Rights{Right::kRead, Right::kWrite};
+  // O_PATH with O_DIRECTORY only looks.
+  const Result<Rights> rights = (flags & O_PATH) != 0 ? Result<Rights>(Rights{}) : rights_to_open(flags & ~std::uint64_t{O_CREAT});
+  needs.rights = rights ? *rights : Rights{Right::kRead, Right::kWrite};
+  // Of a directory the names are read; needed_rights() finds the word for it when it is known what stood there.
+  if (needs.rights.has(Right::kList))
+    needs.rights = join(without(needs.rights, Rights{Right::kList}), Rights{Right::kRead});
   return needs;
 }
 
