@@ -20,6 +20,7 @@ ProfileContext loader_context(const LearnProfileContext& context, const ProfileS
                     {"user", context.person.name},
                     {"uid", std::to_string(context.person.uid)},
                     {"gid", std::to_string(context.person.gid)}};
+  made.groups_source = &ProfileStore::shipped_groups;
   made.find_profile = [&store](std::string_view name) { return store.find(name); };
   return made;
 }

@@ -61,6 +61,7 @@ Result<Profile> load(const RunOptions& options, const Person& person, const std:
                        {"uid", std::to_string(person.uid)},
                        {"gid", std::to_string(person.gid)}};
   context.find_profile = [&store](std::string_view name) { return store.find(name); };
+  context.groups_source = &ProfileStore::shipped_groups;
   return load_profile(source, context);
 }
 

@@ -35,7 +35,7 @@ Result<DraftPath> read_place_mapping(const SchemaValue& value) {
   const YamlNode* path = value.node.find("path");
   const YamlNode* group = value.node.find("group");
   if (path != nullptr && group != nullptr) return value.refuse("this entry has both 'path' and 'group': write two");
-  if (path == nullptr && group == nullptr) return value.refuse("this entry has neither 'path' nor 'group'");
+  if (path == nullptr && group == nullptr) return value.refuse("this entry has no 'path' and no 'group'");
   DraftPath place;
   if (const YamlNode* optional = value.node.find("optional")) {
     WRIT_ASSIGN(place.presence, read_optional(value.child(*optional)));
