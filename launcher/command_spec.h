@@ -29,7 +29,7 @@ enum class Need : std::uint8_t { kOptional, kRequired };
 // takes one value, vector takes one value each time (a positional: all that are left).
 struct OptionSpec {
   const char* names;  // "-p,--profile", or "NAME" for a positional
-  const char* help;
+  const char* help;   // empty: not for people, left out of the help
   const char* type;  // how help calls the value
   std::variant<bool*, std::string*, std::vector<std::string>*> target;
   Need need = Need::kOptional;

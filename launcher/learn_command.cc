@@ -104,6 +104,8 @@ Status Learning::adjust(RunSetup& setup) {
   compared_with_.emplace(std::move(compared));
   record_.emplace(places_, *policy_);
   observer_.emplace(*record_, ObservedIdentity{setup.identity.map.outside_uid, setup.identity.map.outside_gid});
+  // Ruled commands run like any other here: what a command may do is not what is learned about.
+  setup.profile.commands.clear();
   widen_for_learning(setup.profile, person_, setup.workspace, options_.mode);
   WRIT_TRY(protect(setup.profile.filesystem, options_.output));
   return protect(setup.profile.filesystem, options_.merge);

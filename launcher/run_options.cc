@@ -34,11 +34,14 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   RunOptions options;
   bool dry_run = false;
   bool quiet = false;
+  std::string nested;
   CommandSpec spec{"writ run", "Run a program in a sandbox", kFooter, {}};
   spec.options = {{"-p,--profile", "Profile by name, or a file", "NAME|FILE", &options.profile}};
   const std::vector<OptionSpec> grants = grant_option_specs(options);
   spec.options.insert(spec.options.end(), grants.begin(), grants.end());
   const std::vector<OptionSpec> own = {
+      {"--chdir", "Start in this directory of the sandbox instead of the workspace", "DIR", &options.start_directory},
+      {"--nested", "", "", &nested},  // command_service.h
       {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.environment},
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
       {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER", &options.preferred_layers},
@@ -49,6 +52,11 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   };
   spec.options.insert(spec.options.end(), own.begin(), own.end());
   if (const auto read = read_words(spec, typed.ours); !read) return tl::unexpected(read.error());
+  if (!nested.empty()) {
+    auto nesting = Nesting::parse(nested);
+    if (!nesting) return tl::unexpected(usage_error(nesting.error().describe(), spec.name));
+    options.nesting = *nesting;
+  }
   options.mode = dry_run ? RunMode::kDryRun : RunMode::kRun;
   options.verbosity = quiet ? Verbosity::kQuiet : Verbosity::kNormal;
   if (typed.command.empty())

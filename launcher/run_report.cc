@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
+#include "launcher/command_report.h"
 
 namespace writ {
 namespace {
@@ -130,6 +131,10 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("persistence", persistence_json(*facts.guard));
     report.set("persistence_not_listed", facts.guard->findings_not_listed);
     report.set("persistence_events_lost", facts.guard->queue_overflows);
+  }
+  if (facts.commands != nullptr) {
+    report.set("commands", commands_json(*facts.commands, facts.setup->profile.sources));
+    report.set("commands_not_listed", facts.commands->records_not_listed());
   }
   report.set("terminal_sequences_dropped", facts.dropped_sequences);
   if (facts.outcome != nullptr) {

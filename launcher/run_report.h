@@ -23,6 +23,7 @@ struct RunFacts {
   const PreparedLaunch* prepared = nullptr;
   const RunOutcome* outcome = nullptr;
   const GuardReport* guard = nullptr;
+  const CommandService* commands = nullptr;
   int landlock_abi = 0;
   std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output
 };

@@ -10,6 +10,7 @@
 
 #include "broker/base/unique_fd.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/mediation/command_service.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
@@ -36,14 +37,19 @@ struct RunOutcome {
 // and after init was forked (init passes the original mask on to the tool).
 [[nodiscard]] Result<UniqueFd> take_over_signals();
 
+// What a session serves beside the sandbox itself; null where a run has none. Borrowed.
+struct SessionServices {
+  PersistenceGuard* guard = nullptr;
+  CommandService* commands = nullptr;
+  StreamGiver giver = StreamGiver::kPerson;
+  NotificationLoop* notifications = nullptr;  // of a companion (run_companion.h)
+};
+
 class RunSession {
  public:
-  // All borrowed; they must outlive the session. `guard` may be null.
-  RunSession(SandboxProcess& sandbox, RunStreams& streams, PersistenceGuard* guard, const LimitPolicy& limits,
+  // All borrowed; they must outlive the session.
+  RunSession(SandboxProcess& sandbox, RunStreams& streams, const SessionServices& services, const LimitPolicy& limits,
              int signals);
-
-  // Serves the calls that wait for the broker as well. Borrowed.
-  void serve(NotificationLoop& notifications) { notifications_ = &notifications; }
 
   // Runs until the tool has ended and everything in its sandbox is dead.
   [[nodiscard]] RunOutcome run();
@@ -59,15 +65,18 @@ class RunSession {
   void check_deadlines();
   void handle_init();
   void handle_notifications(const std::vector<pollfd>& entries);
+  void handle_stop();
   void note_exit(const InitReport& report);
   [[nodiscard]] int poll_timeout() const;
 
   SandboxProcess& sandbox_;
   RunStreams& streams_;
   PersistenceGuard* guard_;
+  CommandService* commands_;
+  StreamGiver giver_;
   const LimitPolicy& limits_;
   int signals_;
-  NotificationLoop* notifications_ = nullptr;
+  NotificationLoop* notifications_;
   Clock::time_point started_ = Clock::now();
   std::optional<Clock::time_point> deadline_;
   std::optional<Clock::time_point> kill_at_;
