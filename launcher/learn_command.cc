@@ -1,5 +1,7 @@
 #include "launcher/learn_command.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <optional>
@@ -159,6 +161,8 @@ int Learning::finished(const RunOutcome& outcome) {
   facts.compared_with = escape_bytes(compared_with_->name);
   facts.peaks = peaks_;
   facts.exit_status = outcome.exit_status;
+  rusage own{};
+  if (::getrusage(RUSAGE_SELF, &own) == 0) facts.broker_memory_kib = static_cast<std::uint64_t>(own.ru_maxrss);
   if (options_.names_profile || !options_.merge.empty()) facts.usage = grant_usage(*record_, census);
   std::optional<Proposal> proposal;
   if (options_.mode == LearnMode::kPermissive) {

@@ -153,6 +153,7 @@ JsonValue learn_json(const LearnFacts& facts) {
   report.set("schema", "writ.learn").set("schema_version", kLearnReportSchemaVersion).set("writ_version", WRIT_VERSION);
   report.set("compared_with", facts.compared_with).set("exit_status", facts.exit_status);
   report.set("observed_uses", facts.record->sightings()).set("uses_not_kept", facts.record->not_granted().not_kept());
+  report.set("peak_memory_kib", facts.broker_memory_kib);
   if (facts.proposal != nullptr) add_proposal(facts, report);
   report.set("granted_and_used", usage_json(facts.usage.used)).set("granted_and_unused", usage_json(facts.usage.unused));
   if (facts.proposal == nullptr)

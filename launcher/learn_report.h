@@ -23,6 +23,7 @@ struct LearnFacts {
   std::string output;         // the file that was written; empty: none
   ResourcePeaks peaks;
   int exit_status = 0;  // of the program
+  std::uint64_t broker_memory_kib = 0;  // resident, the most that Writ itself used
 };
 
 [[nodiscard]] std::string learn_text(const LearnFacts& facts);

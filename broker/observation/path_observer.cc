@@ -136,7 +136,10 @@ std::optional<PathObserver::NamedPath> PathObserver::read_path(const Notificatio
   else if (argument.flags != kNoArgument && (arguments[argument.flags] & argument.bit) != 0)
     follows = !follows;
   if (!follows) named.final_link = FinalLink::kMeant;
-  if (named.path.front() == '/') return named;
+  if (named.path.front() == '/') {
+    named.path = through_own_process(call.thread, named.path);
+    return named;
+  }
   const int directory = argument.directory == kNoArgument ? AT_FDCWD : static_cast<int>(arguments[argument.directory]);
   const std::string base = directory == AT_FDCWD ? working_directory_of(call.thread)
                                                  : directory_of_descriptor(call.thread, directory);

@@ -187,4 +187,21 @@ std::string directory_of_descriptor(pid_t thread, int descriptor) {
   return read_link("/proc/" + std::to_string(thread) + "/fd/" + std::to_string(descriptor));
 }
 
+std::string through_own_process(pid_t thread, const std::string& path) {
+  constexpr std::array<std::string_view, 3> kOwn = {"/proc/self/", "/proc/thread-self/", "/dev/"};
+  for (const std::string_view own : kOwn) {
+    if (!path.starts_with(own)) continue;
+    const std::string_view rest = std::string_view(path).substr(own.size());
+    // One segment: cwd, root. Two: fd/N.
+    const std::size_t first = rest.find('/');
+    const bool descriptor = rest.starts_with("fd/");
+    if (!descriptor && (own == "/dev/" || (rest.substr(0, first) != "cwd" && rest.substr(0, first) != "root"))) continue;
+    const std::size_t end = descriptor ? rest.find('/', 3) : first;
+    const std::string place = read_link("/proc/" + std::to_string(thread) + "/" + std::string(rest.substr(0, end)));
+    if (place.empty()) return path;
+    return end == std::string_view::npos ? place : place + std::string(rest.substr(end));
+  }
+  return path;
+}
+
 }  // namespace writ

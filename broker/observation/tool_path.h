@@ -55,6 +55,10 @@ class ToolRoot {
 [[nodiscard]] std::string working_directory_of(pid_t thread);
 [[nodiscard]] std::string directory_of_descriptor(pid_t thread, int descriptor);
 
+// What `path` names where it begins with the caller's own place in /proc (/proc/self/fd/3, /proc/self/cwd/x, /dev/fd/3):
+// the path behind it, as the tool sees it. Other paths are returned as they are.
+[[nodiscard]] std::string through_own_process(pid_t thread, const std::string& path);
+
 }  // namespace writ
 
 #endif  // WRIT_BROKER_OBSERVATION_TOOL_PATH_H_

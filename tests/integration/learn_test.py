@@ -284,11 +284,39 @@ def test_secrets_through_other_names(case):
     expect_in("~/.ssh/id_rsa", learned.wanted("secret"))
 
 
+def test_a_program_that_makes_observing_hard(case):
+    need("gcc")
+    case.write_home("allowed.txt", "fine\n")
+    case.write_home(".ssh/id_rsa", "a key\n")
+    payload = pathlib.Path(__file__).with_name("learn_payload.c")
+    subprocess.run(["gcc", "-O1", "-pthread", "-o", case.workspace / "hard", payload], check=True, capture_output=True)
+    learned = Learned(case, program=["./hard"]).expect_success()
+    said = set(learned.result.stdout.splitlines())
+    expect_equal(said, {"fine", "secrets read: 0", "end of page: opened", "no end: 1", "bad pointer: 1", "two bad: 1",
+                        "bad how: 1", "bad address: 1", "storm: 1", "done"})
+    expect_equal(learned.result.stdout.count("fine"), 20)
+    # Names that were only half written when they were seen do not exist; nothing was read by any of them.
+    expect_equal(learned.rules(), ["~/allowed.txt"])
+    expect_in("~/.ssh/id_rsa", learned.wanted("secret"))
+    case.nothing_left()
+
+
+def test_reading_by_way_of_a_descriptor(case):
+    target = case.write("data/file", "data\n", inside=case.base)
+    code = (f"import os\nfd = os.open('{target}', os.O_PATH)\nprint(open(f'/proc/self/fd/{{fd}}').read())\n"
+            "print(open(f'/dev/fd/{fd}').read())")
+    learned = Learned(case, program=["python3", "-c", code]).expect_success()
+    expect_equal(learned.rules(), [str(target)])
+    learned.passes()
+
+
 def test_floods_stay_small(case):
     code = ("import os\nh = os.path.expanduser('~')\nfor i in range(100000):\n"
             "    try: os.open(f'{h}/{i}/' + 'x' * 200, os.O_WRONLY | os.O_CREAT)\n    except OSError: pass\n")
     learned = Learned(case, program=["python3", "-c", code], timeout=200).expect_success()
     assert learned.json["observed_uses"] >= 100000
+    assert learned.json["uses_not_kept"] > 50000
+    assert learned.json["peak_memory_kib"] < 65536, learned.json["peak_memory_kib"]
     assert len(learned.text) < 100_000, len(learned.text)
 
 
