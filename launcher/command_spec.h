@@ -30,7 +30,7 @@ enum class Need : std::uint8_t { kOptional, kRequired };
 struct OptionSpec {
   const char* names;  // "-p,--profile", or "NAME" for a positional
   const char* help;   // empty: not for people, left out of the help
-  const char* type;  // how help calls the value
+  const char* type;   // how help calls the value
   std::variant<bool*, std::string*, std::vector<std::string>*> target;
   Need need = Need::kOptional;
 };

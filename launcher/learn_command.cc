@@ -31,7 +31,8 @@ constexpr std::size_t kShownCommand = 200;
 
 std::string command_text(const std::vector<std::string>& command) {
   std::string text;
-  for (const std::string& word : command) text.append(text.empty() ? "" : " ").append(escape_bytes(word, kShownCommand));
+  for (const std::string& word : command)
+    text.append(text.empty() ? "" : " ").append(escape_bytes(word, kShownCommand));
   return text.size() > kShownCommand ? escape_bytes(text, kShownCommand) : text;
 }
 
@@ -92,9 +93,8 @@ Status Learning::adjust(RunSetup& setup) {
   person_ = setup.person;
   places_ = learning_places(person_, setup.workspace);
   const LearnProfileContext context{person_, setup.workspace};
-  WRIT_ASSIGN(Profile compared, options_.merge.empty()
-                                    ? load_learn_profile(context, options_.run.profile)
-                                    : load_learn_text(context, options_.merge, merged_text_));
+  WRIT_ASSIGN(Profile compared, options_.merge.empty() ? load_learn_profile(context, options_.run.profile)
+                                                       : load_learn_text(context, options_.merge, merged_text_));
   // The sandbox's own home would count as a grant of the real one, whose files are what is learned about.
   compared.home.clear();
   if (options_.names_profile) proposal_options_.extends = options_.run.profile;
@@ -145,9 +145,10 @@ void Learning::print(const LearnFacts& facts) const {
   if (options_.json)
     (void)write_patiently(STDERR_FILENO, learn_json(facts).to_text(2) + "\n", kLearnPatience);
   else if (options_.run.verbosity == Verbosity::kNormal)
-    (void)write_patiently(STDERR_FILENO, "writ: learned from " + std::to_string(record_->sightings()) + " uses of paths\n" +
-                                             learn_text(facts),
-                          kLearnPatience);
+    (void)write_patiently(
+        STDERR_FILENO,
+        "writ: learned from " + std::to_string(record_->sightings()) + " uses of paths\n" + learn_text(facts),
+        kLearnPatience);
 }
 
 int Learning::finished(const RunOutcome& outcome) {

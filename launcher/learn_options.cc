@@ -9,7 +9,8 @@ namespace writ {
 namespace {
 
 constexpr std::string_view kFooter =
-    "Everything after -- is the program and its arguments. It runs in a sandbox that shows it your home and the system\n"
+    "Everything after -- is the program and its arguments. It runs in a sandbox that shows it your home and the "
+    "system\n"
     "read-only, without secrets, and lets it write to the workspace. What it uses becomes a proposed profile: read it\n"
     "before you use it.\n"
     "\n"
@@ -62,7 +63,8 @@ Parsed<LearnOptions> parse_learn_options(const TypedWords& typed) {
   const std::vector<OptionSpec> own = {
       {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.run.environment},
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.run.timeout},
-      {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER", &options.run.preferred_layers},
+      {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER",
+       &options.run.preferred_layers},
       {"--report", "Write a report of the run as JSON (- for standard error)", "FILE", &options.run.report},
       {"--json", "Print what was learned as JSON", "", &options.json},
       {"-q,--quiet", "Print nothing but errors", "", &quiet},

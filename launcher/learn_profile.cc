@@ -51,9 +51,10 @@ Status check_cases(const Profile& profile, const Profile* before) {
       before == nullptr ? std::vector<PolicyCaseResult>() : run_policy_cases(*before);
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (results[i].passed() || (i < earlier.size() && !earlier[i].passed())) continue;
-    return fail("with what was learned the profile fails its own test '" + escape_bytes(results[i].policy_case->text()) +
-                    "', so it was not written: " + escape_bytes(results[i].because),
-                before == nullptr ? "please report this with the command" : "change the test, if it is no longer meant");
+    return fail(
+        "with what was learned the profile fails its own test '" + escape_bytes(results[i].policy_case->text()) +
+            "', so it was not written: " + escape_bytes(results[i].because),
+        before == nullptr ? "please report this with the command" : "change the test, if it is no longer meant");
   }
   return {};
 }

@@ -24,11 +24,13 @@ inline constexpr int kLearnPatience = 5000;
 [[nodiscard]] Result<Profile> load_learn_text(const LearnProfileContext& context, const std::string& display_name,
                                               const std::string& text);
 
-// Loads `text` like `writ run` would. Errors: it does not load; it fails a test of its own; a rule of `proposal` is not in
-// it as it was meant; it grants something that neither `proposal` nor `before_text` (the profile that was added to; null
-// for a new one) nor the profile that it extends does. A learned profile never says more than what was decided about, whatever the names in it are.
+// Loads `text` like `writ run` would. Errors: it does not load; it fails a test of its own; a rule of `proposal` is not
+// in it as it was meant; it grants something that neither `proposal` nor `before_text` (the profile that was added to;
+// null for a new one) nor the profile that it extends does. A learned profile never says more than what was decided
+// about, whatever the names in it are.
 [[nodiscard]] Status check_learned_text(const LearnProfileContext& context, const std::string& display_name,
-                                        const std::string& text, const Proposal& proposal, const std::string* before_text);
+                                        const std::string& text, const Proposal& proposal,
+                                        const std::string* before_text);
 
 // A valid profile name made from the name of `file`.
 [[nodiscard]] std::string profile_name_for(const std::string& file);

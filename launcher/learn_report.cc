@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kShownLines = 20;  // of each list, for people; JSON has all
 
-constexpr std::array<std::string_view, kSuggestionKinds> kKindNames = {"secret",   "writing",  "looked_at",
+constexpr std::array<std::string_view, kSuggestionKinds> kKindNames = {"secret",  "writing",  "looked_at",
                                                                        "refused", "too_many", "inexpressible"};
 
 std::string_view kind_name(SuggestionKind kind) { return kKindNames[static_cast<std::size_t>(kind)]; }
@@ -74,8 +74,9 @@ std::string usage_text(const LearnFacts& facts) {
 std::string denials_text(const LearnFacts& facts) {
   Section denied(facts.compared_with + " would have denied:\n");
   for (const Denial& denial : facts.denials.list)
-    denied.add(rights_text(denial.rights) + " " + shown_path(facts, denial.path) + "  (" + std::to_string(denial.count) +
-               "×, " + programs_text(denial.programs) + ": " + denial.cause + ")\n    allow it: " + denial.remedy);
+    denied.add(rights_text(denial.rights) + " " + shown_path(facts, denial.path) + "  (" +
+               std::to_string(denial.count) + "×, " + programs_text(denial.programs) + ": " + denial.cause +
+               ")\n    allow it: " + denial.remedy);
   std::string text = denied.take(facts.denials.not_listed);
   return text.empty() ? facts.compared_with + " would have denied nothing that this run did\n" : text;
 }
@@ -87,7 +88,9 @@ JsonArray escaped_array(const std::vector<std::string>& texts) {
 }
 
 JsonObject path_json(const LearnFacts& facts, const std::string& path, PathAccess access) {
-  return JsonObject().set("path", escape_bytes(facts.record->places().spelled(path))).set("access", access_name(access));
+  return JsonObject()
+      .set("path", escape_bytes(facts.record->places().spelled(path)))
+      .set("access", access_name(access));
 }
 
 void add_proposal(const LearnFacts& facts, JsonObject& report) {
@@ -155,7 +158,8 @@ JsonValue learn_json(const LearnFacts& facts) {
   report.set("observed_uses", facts.record->sightings()).set("uses_not_kept", facts.record->not_granted().not_kept());
   report.set("peak_memory_kib", facts.broker_memory_kib);
   if (facts.proposal != nullptr) add_proposal(facts, report);
-  report.set("granted_and_used", usage_json(facts.usage.used)).set("granted_and_unused", usage_json(facts.usage.unused));
+  report.set("granted_and_used", usage_json(facts.usage.used))
+      .set("granted_and_unused", usage_json(facts.usage.unused));
   if (facts.proposal == nullptr)
     report.set("denied", denials_json(facts)).set("denied_not_listed", facts.denials.not_listed);
   report.set("addresses", escaped_array(address_lines(facts.record->addresses())));

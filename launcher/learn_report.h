@@ -1,5 +1,5 @@
-// What `writ learn` prints at the end: what was used, what was granted and not used, what was wanted and is not granted;
-// or, in permissive mode, what a profile would have denied. For people and as JSON.
+// What `writ learn` prints at the end: what was used, what was granted and not used, what was wanted and is not
+// granted; or, in permissive mode, what a profile would have denied. For people and as JSON.
 #ifndef WRIT_LAUNCHER_LEARN_REPORT_H_
 #define WRIT_LAUNCHER_LEARN_REPORT_H_
 
@@ -18,11 +18,11 @@ struct LearnFacts {
   const LearningRecord* record = nullptr;
   const Proposal* proposal = nullptr;  // null in permissive mode
   GrantUsage usage;
-  Denials denials;  // in permissive mode
+  Denials denials;            // in permissive mode
   std::string compared_with;  // name of the profile, escaped
   std::string output;         // the file that was written; empty: none
   ResourcePeaks peaks;
-  int exit_status = 0;  // of the program
+  int exit_status = 0;                  // of the program
   std::uint64_t broker_memory_kib = 0;  // resident, the most that Writ itself used
 };
 

@@ -45,11 +45,12 @@ void open_workspace(Profile& profile, const std::string& workspace) {
 
 bool lies_beneath_hidden(const Profile& profile, const std::string& path) {
   const auto& hide = profile.filesystem.hide;
-  return std::any_of(hide.begin(), hide.end(), [&](const std::string& hidden) { return path.starts_with(hidden + "/"); });
+  return std::any_of(hide.begin(), hide.end(),
+                     [&](const std::string& hidden) { return path.starts_with(hidden + "/"); });
 }
 
-// What the profile grants inside of a tree that is visible now needs no mount of its own, except in what is hidden there.
-// One that leads through a link could not even be placed.
+// What the profile grants inside of a tree that is visible now needs no mount of its own, except in what is hidden
+// there. One that leads through a link could not even be placed.
 void drop_covered_grants(Profile& profile) {
   const std::vector<PathGrant> all = profile.filesystem.grants;
   std::erase_if(profile.filesystem.grants, [&](const PathGrant& entry) {

@@ -1,5 +1,5 @@
-// The wide view in which `writ learn` runs a program: everything that it might look for is there to be read, nothing but
-// the workspace can be changed, and secrets stay hidden.
+// The wide view in which `writ learn` runs a program: everything that it might look for is there to be read, nothing
+// but the workspace can be changed, and secrets stay hidden.
 #ifndef WRIT_LAUNCHER_LEARN_VIEW_H_
 #define WRIT_LAUNCHER_LEARN_VIEW_H_
 
@@ -14,9 +14,9 @@
 namespace writ {
 
 // Widens `profile` for learning in `mode`: the home and the other trees of the host become visible for reading, the
-// workspace can be written. What the profile hides by itself stays hidden, except in permissive mode; secrets always do.
-// Left out: /proc, /dev, /sys and /run, which are interfaces to the kernel and to services and not files; /tmp, of which
-// the sandbox has its own; the homes of other people.
+// workspace can be written. What the profile hides by itself stays hidden, except in permissive mode; secrets always
+// do. Left out: /proc, /dev, /sys and /run, which are interfaces to the kernel and to services and not files; /tmp, of
+// which the sandbox has its own; the homes of other people.
 void widen_for_learning(Profile& profile, const Person& person, const std::string& workspace, LearnMode mode);
 
 // What learning must know of the places of this machine.

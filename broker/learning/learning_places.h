@@ -12,10 +12,10 @@
 namespace writ {
 
 enum class Region : std::uint8_t {
-  kKernel,    // /proc, /sys, /dev: the sandbox has its own, or none
-  kSecret,    // never proposed
+  kKernel,  // /proc, /sys, /dev: the sandbox has its own, or none
+  kSecret,  // never proposed
   kWorkspace,
-  kScratch,   // /tmp, /var/tmp, /dev/shm: the sandbox has its own
+  kScratch,  // /tmp, /var/tmp, /dev/shm: the sandbox has its own
   kHome,
   kElsewhere,
 };

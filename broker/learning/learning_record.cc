@@ -11,10 +11,21 @@ Rights needed_rights(const PathSighting& sighting) {
   return join(without(sighting.rights, Rights{Right::kRead}), Rights{Right::kList});
 }
 
+Decision LearningRecord::decide(Rights rights, std::string_view path) const {
+  const Decision decision = policy_.decide_path(rights, path);
+  const Region region = places_.region_of(path);
+  const bool real = region == Region::kHome || region == Region::kWorkspace || region == Region::kSecret;
+  const bool allowed = decision.effect == Effect::kAllow && decision.rule != nullptr;
+  if (allowed && real && is_built_in(*decision.rule)) return {};
+  return decision;
+}
+
+bool is_built_in(const Rule& rule) { return rule.origin.line == 0 && !rule.reason.empty(); }
+
 bool LearningRecord::is_there_anyway(std::string_view link) const {
   const Region region = places_.region_of(link);
   if (region == Region::kKernel || region == Region::kScratch) return true;
-  return policy_.decide_path(Rights{Right::kRead}, link).effect == Effect::kAllow;
+  return decide(Rights{Right::kRead}, link).effect == Effect::kAllow;
 }
 
 bool LearningRecord::needs_its_name(const PathSighting& sighting) const {
@@ -30,7 +41,7 @@ void LearningRecord::add(const PathSighting& sighting, std::string_view program)
   if (sighting.finding == Finding::kOther && sighting.rights.empty() && region != Region::kSecret) return;
   if (region == Region::kWorkspace && sighting.obstacle == Obstacle::kNone)
     workspace_ = join(workspace_, needed_rights(sighting));
-  const Decision decision = policy_.decide_path(needed_rights(sighting), sighting.path);
+  const Decision decision = decide(needed_rights(sighting), sighting.path);
   if (decision.effect == Effect::kAllow) {
     if (decision.rule != nullptr && sighting.finding != Finding::kMissing) ++uses_[decision.rule];
     if (!needs_its_name(sighting) || sighting.finding != Finding::kFile) return;

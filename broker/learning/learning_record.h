@@ -1,5 +1,5 @@
-// LearningRecord: what one run used, sorted while it is seen: what a policy grants already is only counted, by rule; the
-// rest is kept. Memory is bounded whatever the tool does. Pure; one thread at a time.
+// LearningRecord: what one run used, sorted while it is seen: what a policy grants already is only counted, by rule;
+// the rest is kept. Memory is bounded whatever the tool does. Pure; one thread at a time.
 #ifndef WRIT_BROKER_LEARNING_LEARNING_RECORD_H_
 #define WRIT_BROKER_LEARNING_LEARNING_RECORD_H_
 
@@ -16,6 +16,9 @@ namespace writ {
 // The rights that `sighting` needs by the words of the policy language: a directory is listed and not read, and to look
 // at something one must be able to see it.
 [[nodiscard]] Rights needed_rights(const PathSighting& sighting);
+
+// A rule that no profile wrote: what every sandbox has.
+[[nodiscard]] bool is_built_in(const Rule& rule);
 
 class LearningRecord {
  public:
@@ -37,6 +40,10 @@ class LearningRecord {
 
   [[nodiscard]] const LearningPlaces& places() const { return places_; }
   [[nodiscard]] const AccessPolicy& policy() const { return policy_; }
+
+  // The policy's decision about the real object. What every sandbox has of its own in its place (a private home, or
+  // /tmp where the home or the workspace lies there) is no grant of it.
+  [[nodiscard]] Decision decide(Rights rights, std::string_view path) const;
 
   // Whether a call finds `link` in the sandbox without a rule of its own.
   [[nodiscard]] bool is_there_anyway(std::string_view link) const;

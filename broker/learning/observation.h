@@ -38,8 +38,8 @@ struct PathSighting {
 
 struct Observation {
   std::string path;
-  Rights rights;           // that were possible
-  Rights missed;           // that were asked for and met an obstacle
+  Rights rights;  // that were possible
+  Rights missed;  // that were asked for and met an obstacle
   Finding finding = Finding::kMissing;
   Obstacle obstacle = Obstacle::kNone;  // the last one
   std::uint64_t count = 0;

@@ -22,9 +22,7 @@ constexpr CallPath flagged(CallPath argument, int flags, std::uint32_t bit) {
   argument.bit = bit;
   return argument;
 }
-constexpr CallPath nofollow_in(CallPath argument, int flags) {
-  return flagged(argument, flags, AT_SYMLINK_NOFOLLOW);
-}
+constexpr CallPath nofollow_in(CallPath argument, int flags) { return flagged(argument, flags, AT_SYMLINK_NOFOLLOW); }
 
 constexpr auto kLookUp = PathUse::kLookUp;
 constexpr auto kWrite = PathUse::kWrite;
@@ -118,7 +116,8 @@ OpenNeeds open_needs(std::uint64_t flags) {
   needs.creates = (flags & O_CREAT) != 0 && (flags & O_PATH) == 0;
   // The one table of rights knows the flags. That O_CREAT needs writing is so only where there is nothing yet.
   // O_PATH with O_DIRECTORY only looks.
-  const Result<Rights> rights = (flags & O_PATH) != 0 ? Result<Rights>(Rights{}) : rights_to_open(flags & ~std::uint64_t{O_CREAT});
+  const Result<Rights> rights =
+      (flags & O_PATH) != 0 ? Result<Rights>(Rights{}) : rights_to_open(flags & ~std::uint64_t{O_CREAT});
   needs.rights = rights ? *rights : Rights{Right::kRead, Right::kWrite};
   // Of a directory the names are read; needed_rights() finds the word for it when it is known what stood there.
   if (needs.rights.has(Right::kList))

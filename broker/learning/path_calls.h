@@ -30,7 +30,8 @@ struct CallPath {
   std::int8_t path = kNoArgument;       // number of the argument
   std::int8_t directory = kNoArgument;  // the descriptor it is relative to; none: the working directory
   PathUse use = PathUse::kLookUp;
-  // Whether a symbolic link in the last place is followed: as given here, turned round by `bit` of the argument `flags`.
+  // Whether a symbolic link in the last place is followed: as given here, turned round by `bit` of the argument
+  // `flags`.
   bool follows = true;
   std::int8_t flags = kNoArgument;
   std::uint32_t bit = 0;
@@ -39,7 +40,7 @@ struct CallPath {
 struct PathCall {
   SyscallNumbers call;
   CallPath first;
-  CallPath second{};               // of rename and link; `path` is kNoArgument in other calls
+  CallPath second{};                     // of rename and link; `path` is kNoArgument in other calls
   std::int8_t empty_path = kNoArgument;  // argument in which AT_EMPTY_PATH means "the descriptor itself"
 };
 

@@ -46,8 +46,8 @@ class Insertion {
     const std::size_t inner = filesystem->children.front().key_position.column - 1;
     if (list == nullptr) {
       const std::string margin(inner, ' ');
-      insert_at(filesystem->key_position.line,
-                margin + std::string(key) + ":\n" + marked(grant_lines(proposal, places, access, inner + 2), inner + 2));
+      insert_at(filesystem->key_position.line, margin + std::string(key) + ":\n" +
+                                                   marked(grant_lines(proposal, places, access, inner + 2), inner + 2));
       return {};
     }
     if (list->children.empty()) return refuse(document, *list);
@@ -76,7 +76,8 @@ class Insertion {
   }
 
   Status expect_block(const YamlDocument& document, const YamlNode& mapping) const {
-    const bool block = !mapping.children.empty() && mapping.children.front().key_position.line > mapping.key_position.line;
+    const bool block =
+        !mapping.children.empty() && mapping.children.front().key_position.line > mapping.key_position.line;
     if (block) return {};
     return refuse(document, mapping);
   }

@@ -36,7 +36,8 @@ std::string shown(const LearningPlaces& places, const std::string& path) {
 std::string_view kind_title(SuggestionKind kind) {
   constexpr std::array<std::string_view, kSuggestionKinds> kTitles = {
       "Secrets that the program asked for. Nothing but naming such a path exactly shows it:",
-      "Writing outside of the workspace, which did not happen. In the home the sandbox has a private directory that takes\n"
+      "Writing outside of the workspace, which did not happen. In the home the sandbox has a private directory that "
+      "takes\n"
       "# it and is gone afterwards; a line here would let changes reach your own files:",
       "Looked at or listed, and not read. Grant it if the program needs it to be there:",
       "What the profile that this one extends refuses:",
@@ -60,9 +61,11 @@ void add_limit(std::string& text, std::string_view key, const std::string& value
 }
 
 std::string limit_lines(const ResourcePeaks& peaks) {
-  std::string text = "# Limits that this run would have kept, with room. Peaks are sampled: a short one may be higher.\n# limits:\n";
+  std::string text =
+      "# Limits that this run would have kept, with room. Peaks are sampled: a short one may be higher.\n# limits:\n";
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(peaks.wall_time).count();
-  add_limit(text, "wall_time", std::to_string(with_room(static_cast<std::uint64_t>(std::max<long long>(seconds, 4)))) + "s",
+  add_limit(text, "wall_time",
+            std::to_string(with_room(static_cast<std::uint64_t>(std::max<long long>(seconds, 4)))) + "s",
             std::to_string(peaks.wall_time.count()) + "ms");
   if (peaks.processes)
     add_limit(text, "processes", std::to_string(with_room(std::max<std::uint64_t>(*peaks.processes, 8))),
@@ -96,7 +99,8 @@ std::string case_lines(const Proposal& proposal, const LearningPlaces& places) {
   std::string text;
   std::size_t cases = 0;
   for (const ProposedRule& rule : proposal.rules) {
-    const std::string used = places.spelled(rule.is_tree && rule.used.front() == rule.path ? rule.path : rule.used.front());
+    const std::string used =
+        places.spelled(rule.is_tree && rule.used.front() == rule.path ? rule.path : rule.used.front());
     if (++cases > kCases || !is_expressible_path(used)) break;
     text += line(rule.access == PathAccess::kWrite ? "write" : "read", used, "allow");
   }
@@ -118,7 +122,8 @@ std::string yaml_path(std::string_view spelled) {
 
 bool is_expressible_path(std::string_view spelled) {
   if (spelled.find_first_of("*?[]") != std::string_view::npos || !is_valid_utf8(spelled)) return false;
-  if (std::any_of(spelled.begin(), spelled.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
+  if (std::any_of(spelled.begin(), spelled.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
     return false;
   // The reader of profiles has the last word: it refuses what hides or reorders text on a screen.
   const auto document = parse_yaml("a rule", "a: " + yaml_path(spelled) + "\n");
@@ -152,10 +157,13 @@ std::string suggestion_lines(const Proposal& proposal, const LearningPlaces& pla
 }
 
 std::string profile_text(const Proposal& proposal, const LearningPlaces& places, const ProfileTextOptions& options) {
-  std::string text = "# Learned by `writ learn` from one run of: " + options.command +
-                     "\n# A proposal: read it before you use it. What this run did not do is not in it.\nversion: 1\nname: " +
-                     options.name + "\ndescription: Learned from one run\n";
-  text += "# Which variables a program reads cannot be seen: it gets those of this profile.\nextends: " + proposal.extends + "\n";
+  std::string text =
+      "# Learned by `writ learn` from one run of: " + options.command +
+      "\n# A proposal: read it before you use it. What this run did not do is not in it.\nversion: 1\nname: " +
+      options.name + "\ndescription: Learned from one run\n";
+  text +=
+      "# Which variables a program reads cannot be seen: it gets those of this profile.\nextends: " + proposal.extends +
+      "\n";
   text += filesystem_lines(proposal, places);
   if (proposal.uses_network) text += "\n# The run was given the host's network and used it.\nnetwork: host\n";
   text += case_lines(proposal, places);

@@ -1,5 +1,5 @@
-// A proposal as the text of a profile, with a comment on each rule. Names of files come from a tool: whatever is in them,
-// the text says no more than the proposal does. Pure; any thread.
+// A proposal as the text of a profile, with a comment on each rule. Names of files come from a tool: whatever is in
+// them, the text says no more than the proposal does. Pure; any thread.
 #ifndef WRIT_BROKER_LEARNING_PROFILE_TEXT_H_
 #define WRIT_BROKER_LEARNING_PROFILE_TEXT_H_
 
@@ -18,7 +18,8 @@ namespace writ {
 inline constexpr std::size_t kShownPath = 400;
 inline constexpr std::size_t kShownProgram = 16;
 
-// `spelled` (LearningPlaces::spelled) as a YAML scalar: plain where that is safe everywhere, in double quotes otherwise.
+// `spelled` (LearningPlaces::spelled) as a YAML scalar: plain where that is safe everywhere, in double quotes
+// otherwise.
 [[nodiscard]] std::string yaml_path(std::string_view spelled);
 
 // Whether a profile can hold `spelled` and means that very path by it: valid text, no pattern characters.
@@ -50,7 +51,8 @@ struct ProfileTextOptions {
                                       std::size_t indent);
 
 // The suggestions as comments. Those whose path stands in `known` (the text of a profile) already are left out.
-[[nodiscard]] std::string suggestion_lines(const Proposal& proposal, const LearningPlaces& places, std::string_view known);
+[[nodiscard]] std::string suggestion_lines(const Proposal& proposal, const LearningPlaces& places,
+                                           std::string_view known);
 
 }  // namespace writ
 

@@ -40,7 +40,7 @@ class Proposer {
   void suggest(SuggestionKind kind, const Observation& entry, PathAccess access, std::string because);
   void finish();
   [[nodiscard]] bool allowed(Rights rights, const std::string& path) const {
-    return record_.policy().decide_path(rights, path).effect == Effect::kAllow;
+    return record_.decide(rights, path).effect == Effect::kAllow;
   }
   [[nodiscard]] const ProposedRule* rule_for(std::string_view path) const;
   [[nodiscard]] std::string denial(Rights rights, const std::string& path) const;
@@ -64,7 +64,7 @@ const ProposedRule* Proposer::rule_for(std::string_view path) const {
 
 // Why the policy says no in words that a person can act on; empty when it merely says nothing.
 std::string Proposer::denial(Rights rights, const std::string& path) const {
-  const Decision decision = record_.policy().decide_path(rights, path);
+  const Decision decision = record_.decide(rights, path);
   if (decision.effect == Effect::kAllow || decision.cause == DecisionCause::kNothing) return {};
   if (decision.cause == DecisionCause::kSecret) return {};
   std::string text = decision.cause == DecisionCause::kProtected ? "a protected name" : "the profile says no";
@@ -77,8 +77,8 @@ std::string Proposer::denial(Rights rights, const std::string& path) const {
 void Proposer::suggest(SuggestionKind kind, const Observation& entry, PathAccess access, std::string because) {
   because += ", " + times(entry.count) + by_programs(entry.programs);
   const bool sayable = is_expressible_path(places_.spelled(entry.path));
-  proposal_.suggestions.push_back({sayable ? kind : SuggestionKind::kInexpressible, entry.path, access,
-                                   std::move(because)});
+  proposal_.suggestions.push_back(
+      {sayable ? kind : SuggestionKind::kInexpressible, entry.path, access, std::move(because)});
 }
 
 void Proposer::choose_base() {
@@ -180,7 +180,11 @@ void Proposer::add_alias(const Observation& entry, const std::string& name, cons
   const Region region = places_.region_of(name);
   const bool nameable = region == Region::kHome || region == Region::kElsewhere;
   if (!nameable || !is_expressible_path(places_.spelled(name))) return;
-  add_rule({name, PathAccess::kRead, false, {entry.path}, 1,
+  add_rule({name,
+            PathAccess::kRead,
+            false,
+            {entry.path},
+            1,
             "another name, through a link, for " + escape_bytes(places_.spelled(entry.path))});
 }
 
@@ -204,8 +208,13 @@ Proposal Proposer::propose() {
     const std::string why = denial(Rights{Right::kList}, entry->path);
     if (!why.empty())
       suggest(SuggestionKind::kDenied, *entry, PathAccess::kRead, why);
-    else if (listed && empty && places_.may_grant_tree(entry->path) && is_expressible_path(places_.spelled(entry->path)))
-      add_rule({entry->path, PathAccess::kRead, true, {entry->path}, 0,
+    else if (listed && empty && places_.may_grant_tree(entry->path) &&
+             is_expressible_path(places_.spelled(entry->path)))
+      add_rule({entry->path,
+                PathAccess::kRead,
+                true,
+                {entry->path},
+                0,
                 "listed, and empty at the time" + by_programs(entry->programs)});
     else
       suggest(SuggestionKind::kLookedAt, *entry, PathAccess::kRead, listed ? "listed" : "looked at");
@@ -222,7 +231,8 @@ void Proposer::finish() {
   if (options_.network == NetworkMode::kHost)
     for (const auto& [key, entry] : record_.addresses().entries())
       proposal_.uses_network = proposal_.uses_network || entry.sighting.is_ip;
-  std::sort(proposal_.rules.begin(), proposal_.rules.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  std::sort(proposal_.rules.begin(), proposal_.rules.end(),
+            [](const auto& a, const auto& b) { return a.path < b.path; });
   std::stable_sort(proposal_.suggestions.begin(), proposal_.suggestions.end(), [](const auto& a, const auto& b) {
     return std::pair(a.kind, std::string_view(a.path)) < std::pair(b.kind, std::string_view(b.path));
   });

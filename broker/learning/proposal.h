@@ -1,5 +1,5 @@
-// Proposal: what was observed → the smallest rules that cover it, and what is said instead of a rule. Pure except through
-// HostFacts; one thread at a time.
+// Proposal: what was observed → the smallest rules that cover it, and what is said instead of a rule. Pure except
+// through HostFacts; one thread at a time.
 //
 // What becomes a rule: existing files that the tool read or executed outside of the workspace (folded within the bound
 // of rule_folding.h), empty directories that it listed, trees that the person made writable with --write and that it
@@ -59,10 +59,11 @@ struct Proposal {
   std::string extends;
   std::vector<ProposedRule> rules;      // sorted by path
   std::vector<Suggestion> suggestions;  // sorted by kind, then path
-  std::vector<std::uint64_t> not_listed = std::vector<std::uint64_t>(kSuggestionKinds);  // suggestions left out, by kind
-  std::vector<std::string> denied_secrets;  // well-known ones that the profile denies, for its tests
-  bool reads_workspace = false;  // `extends` lacks the workspace: grant it for reading
-  bool uses_network = false;     // the host's network, which the person allowed, was used
+  std::vector<std::uint64_t> not_listed =
+      std::vector<std::uint64_t>(kSuggestionKinds);  // suggestions left out, by kind
+  std::vector<std::string> denied_secrets;           // well-known ones that the profile denies, for its tests
+  bool reads_workspace = false;                      // `extends` lacks the workspace: grant it for reading
+  bool uses_network = false;                         // the host's network, which the person allowed, was used
 };
 
 [[nodiscard]] Proposal propose(const LearningRecord& record, const HostFacts& host, const ProposalOptions& options);

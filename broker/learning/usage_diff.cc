@@ -27,17 +27,17 @@ std::string cause_text(const Decision& decision) {
   return rule + " (" + escape_bytes(decision.rule->reason) + ")";
 }
 
-// A rule of the policy's own making (what every sandbox has) was not written by anybody and is nothing to take away.
-bool is_built_in(const Rule& rule) { return rule.origin.line == 0 && !rule.reason.empty(); }
-
 void add_addresses(const LearningRecord& record, Denials& denials) {
   for (const auto& [key, entry] : record.addresses().entries()) {
     const Result<Address> address = Address::parse(entry.sighting.text);
     if (!address) continue;  // a socket with a path: the view and process.unix_sockets are about those
     const Decision decision = record.policy().decide_address(entry.sighting.rights, *address);
     if (decision.effect == Effect::kAllow) continue;
-    denials.list.push_back({entry.sighting.text, entry.sighting.rights, entry.count,
-                            {entry.programs.begin(), entry.programs.end()}, cause_text(decision),
+    denials.list.push_back({entry.sighting.text,
+                            entry.sighting.rights,
+                            entry.count,
+                            {entry.programs.begin(), entry.programs.end()},
+                            cause_text(decision),
                             "network: host, or a rule about this address"});
   }
 }
@@ -83,7 +83,7 @@ Denials denials_of(const LearningRecord& record) {
   for (const auto& [path, entry] : record.not_granted().entries()) {
     const Rights asked = join(entry.rights, entry.missed);
     const Rights rights = needed_rights({path, {}, {}, asked, entry.finding, entry.obstacle});
-    const Decision decision = record.policy().decide_path(rights, path);
+    const Decision decision = record.decide(rights, path);
     if (decision.effect == Effect::kAllow) continue;
     if (denials.list.size() >= kDenialLimit) {
       ++denials.not_listed;
@@ -92,7 +92,11 @@ Denials denials_of(const LearningRecord& record) {
     std::string cause = cause_text(decision);
     const bool in_home = record.places().region_of(path) == Region::kHome && rights.has(Right::kWrite);
     if (in_home) cause += "; the sandbox's own home would take it and forget it";
-    denials.list.push_back({path, rights, entry.count, {entry.programs.begin(), entry.programs.end()}, std::move(cause),
+    denials.list.push_back({path,
+                            rights,
+                            entry.count,
+                            {entry.programs.begin(), entry.programs.end()},
+                            std::move(cause),
                             remedy_text(decision, rights, path, record.places())});
   }
   add_addresses(record, denials);

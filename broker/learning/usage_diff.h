@@ -1,5 +1,5 @@
-// What was granted against what was used, and what a profile would have denied: the two lists with which a person judges
-// a profile. Pure; any thread.
+// What was granted against what was used, and what a profile would have denied: the two lists with which a person
+// judges a profile. Pure; any thread.
 #ifndef WRIT_BROKER_LEARNING_USAGE_DIFF_H_
 #define WRIT_BROKER_LEARNING_USAGE_DIFF_H_
 

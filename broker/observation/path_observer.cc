@@ -141,15 +141,16 @@ std::optional<PathObserver::NamedPath> PathObserver::read_path(const Notificatio
     return named;
   }
   const int directory = argument.directory == kNoArgument ? AT_FDCWD : static_cast<int>(arguments[argument.directory]);
-  const std::string base = directory == AT_FDCWD ? working_directory_of(call.thread)
-                                                 : directory_of_descriptor(call.thread, directory);
+  const std::string base =
+      directory == AT_FDCWD ? working_directory_of(call.thread) : directory_of_descriptor(call.thread, directory);
   if (base.empty()) return std::nullopt;
   named.path.insert(0, base + "/");
   return named;
 }
 
 void PathObserver::read_address(const Notification& call, const AddressCall& row, Copy& copy) const {
-  const std::uint64_t length = std::min<std::uint64_t>(call.call.args[row.length] & 0xFFFFFFFFu, sizeof(sockaddr_storage));
+  const std::uint64_t length =
+      std::min<std::uint64_t>(call.call.args[row.length] & 0xFFFFFFFFu, sizeof(sockaddr_storage));
   std::array<std::byte, sizeof(sockaddr_storage)> bytes{};
   const std::span<std::byte> part = std::span(bytes).first(length);
   if (length == 0 || !read_memory(call.thread, call.call.args[row.address], part)) return;

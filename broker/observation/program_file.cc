@@ -48,7 +48,8 @@ std::string interpreter_in(std::string_view beginning) {
   std::string path;
   if (beginning.starts_with("#!"))
     path = script_interpreter(beginning);
-  else if (beginning.starts_with("\x7f" "ELF"))
+  else if (beginning.starts_with("\x7f"
+                                 "ELF"))
     path = elf_loader(beginning);
   return path.starts_with('/') ? path : std::string();
 }

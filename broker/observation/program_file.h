@@ -1,5 +1,5 @@
-// What the kernel opens by itself when a program is executed: the interpreter of a script, the loader of an ELF file. No
-// system call names them, so they are read from the file's own beginning. One thread at a time.
+// What the kernel opens by itself when a program is executed: the interpreter of a script, the loader of an ELF file.
+// No system call names them, so they are read from the file's own beginning. One thread at a time.
 #ifndef WRIT_BROKER_OBSERVATION_PROGRAM_FILE_H_
 #define WRIT_BROKER_OBSERVATION_PROGRAM_FILE_H_
 

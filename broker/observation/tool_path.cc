@@ -48,7 +48,8 @@ std::string lexically_normal(std::string_view path, bool& climbs) {
   return normal.empty() ? "/" : normal;
 }
 
-// Opens `path` beneath `root` if no link lies on the way. EAGAIN: something was renamed meanwhile, anywhere (openat2(2)).
+// Opens `path` beneath `root` if no link lies on the way. EAGAIN: something was renamed meanwhile, anywhere
+// (openat2(2)).
 long open_without_links(int root, const std::string& path) {
   open_how how{};
   how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
@@ -195,7 +196,8 @@ std::string through_own_process(pid_t thread, const std::string& path) {
     // One segment: cwd, root. Two: fd/N.
     const std::size_t first = rest.find('/');
     const bool descriptor = rest.starts_with("fd/");
-    if (!descriptor && (own == "/dev/" || (rest.substr(0, first) != "cwd" && rest.substr(0, first) != "root"))) continue;
+    if (!descriptor && (own == "/dev/" || (rest.substr(0, first) != "cwd" && rest.substr(0, first) != "root")))
+      continue;
     const std::size_t end = descriptor ? rest.find('/', 3) : first;
     const std::string place = read_link("/proc/" + std::to_string(thread) + "/" + std::string(rest.substr(0, end)));
     if (place.empty()) return path;

@@ -38,8 +38,8 @@ class ToolRoot {
   // A view before it is given to a sandbox; the trees in it leave with it.
   [[nodiscard]] static ToolRoot adopt(UniqueFd view_root) { return ToolRoot(std::move(view_root)); }
 
-  // Resolves `path`, which is absolute. Beneath /proc, where the same name means another thing to every process, nothing
-  // is looked up: the path is taken as it stands. Never fails: what cannot be found is missing.
+  // Resolves `path`, which is absolute. Beneath /proc, where the same name means another thing to every process,
+  // nothing is looked up: the path is taken as it stands. Never fails: what cannot be found is missing.
   [[nodiscard]] ResolvedPath resolve(const std::string& path, FinalLink final_link) const;
 
   [[nodiscard]] int descriptor() const { return root_.get(); }
@@ -55,8 +55,8 @@ class ToolRoot {
 [[nodiscard]] std::string working_directory_of(pid_t thread);
 [[nodiscard]] std::string directory_of_descriptor(pid_t thread, int descriptor);
 
-// What `path` names where it begins with the caller's own place in /proc (/proc/self/fd/3, /proc/self/cwd/x, /dev/fd/3):
-// the path behind it, as the tool sees it. Other paths are returned as they are.
+// What `path` names where it begins with the caller's own place in /proc (/proc/self/fd/3, /proc/self/cwd/x,
+// /dev/fd/3): the path behind it, as the tool sees it. Other paths are returned as they are.
 [[nodiscard]] std::string through_own_process(pid_t thread, const std::string& path);
 
 }  // namespace writ

@@ -22,11 +22,22 @@ _writ_run() {
   esac
 }
 
+_writ_learn() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  case $previous in
+    -o | --output | --merge) mapfile -t COMPREPLY < <(compgen -A file -- "$current") ;;
+    *) _writ_run ;;
+  esac
+  if [[ $previous != --* && $previous != -o ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "-o --merge --profile --permissive --read --write --env --timeout --json --quiet --help --" -- "$current")
+  fi
+}
+
 _writ() {
   local current=${COMP_WORDS[COMP_CWORD]} i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    mapfile -t COMPREPLY < <(compgen -W "run doctor --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "run learn doctor --help --version" -- "$current")
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -37,6 +48,7 @@ _writ() {
   done
   case ${COMP_WORDS[1]} in
     run) _writ_run ;;
+    learn) _writ_learn ;;
     doctor) mapfile -t COMPREPLY < <(compgen -W "--json --help" -- "$current") ;;
   esac
 }

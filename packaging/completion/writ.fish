@@ -1,9 +1,11 @@
 # fish completion for writ(1)
-set -l needs_command 'not __fish_seen_subcommand_from run doctor'
+set -l needs_command 'not __fish_seen_subcommand_from run learn doctor'
 set -l in_run '__fish_seen_subcommand_from run'
+set -l in_learn '__fish_seen_subcommand_from learn'
 set -l in_doctor '__fish_seen_subcommand_from doctor'
 
 complete -c writ -f -n $needs_command -a run -d 'run a program in a sandbox'
+complete -c writ -f -n $needs_command -a learn -d 'observe a run and propose a profile'
 complete -c writ -f -n $needs_command -a doctor -d 'say what this host can enforce'
 complete -c writ -f -n $needs_command -l version -d 'show the version'
 complete -c writ -f -l help -d 'show help'
@@ -16,5 +18,15 @@ complete -c writ -n $in_run -l timeout -x -a '10s 60s 5m' -d 'end the program af
 complete -c writ -n $in_run -l report -r -F -d 'write a JSON report'
 complete -c writ -n $in_run -l dry-run -d 'print what would be granted and run nothing'
 complete -c writ -n $in_run -a '(__fish_complete_subcommand --fcs-skip=2)'
+
+complete -c writ -n $in_learn -s o -l output -r -F -d 'write the proposed profile to this file'
+complete -c writ -n $in_learn -l merge -r -F -d 'add what is new to the profile in this file'
+complete -c writ -n $in_learn -l profile -x -a 'default readonly build python node git shell strict' -d 'profile to extend or compare with'
+complete -c writ -n $in_learn -l permissive -d 'list what the profile would have denied'
+complete -c writ -n $in_learn -l read -r -F -d 'let the program read a path'
+complete -c writ -n $in_learn -l write -r -F -d 'let the program read and write a path'
+complete -c writ -n $in_learn -l json -d 'print JSON'
+complete -c writ -n $in_learn -s q -l quiet -d 'print nothing but errors'
+complete -c writ -n $in_learn -a '(__fish_complete_subcommand --fcs-skip=2)'
 
 complete -c writ -f -n $in_doctor -l json -d 'print JSON'

@@ -18,7 +18,8 @@ namespace {
 
 const PathCall* row_of(std::string_view name) {
   const auto calls = path_calls();
-  const auto row = std::find_if(calls.begin(), calls.end(), [&](const PathCall& call) { return call.call.name == name; });
+  const auto row =
+      std::find_if(calls.begin(), calls.end(), [&](const PathCall& call) { return call.call.name == name; });
   return row == calls.end() ? nullptr : &*row;
 }
 
@@ -44,8 +45,9 @@ TEST_CASE("path calls: each has the arguments of the table of rights") {
 TEST_CASE("path calls: what the table of rights knows to change something is observed") {
   for (const PathArgument& theirs : path_arguments()) {
     const bool matters = theirs.rights.has(Right::kWrite) || theirs.rights.has(Right::kExecute);
-    const std::set<std::string_view> denied = {"chroot", "uselib", "mount", "umount2", "pivot_root", "swapon", "swapoff",
-                                               "acct", "quotactl", "open_tree", "move_mount", "mount_setattr", "fspick"};
+    const std::set<std::string_view> denied = {"chroot",     "uselib",        "mount", "umount2",  "pivot_root",
+                                               "swapon",     "swapoff",       "acct",  "quotactl", "open_tree",
+                                               "move_mount", "mount_setattr", "fspick"};
     if (!matters || denied.contains(theirs.call)) continue;
     CAPTURE(theirs.call);
     CHECK(row_of(theirs.call) != nullptr);

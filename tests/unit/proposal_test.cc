@@ -21,7 +21,8 @@ namespace {
 
 const Files kFiles = {
     {"base", "version: 1\nname: base\nfilesystem: {read: [/usr, /etc]}\n"},
-    {"default", "version: 1\nname: default\nextends: base\nfilesystem: {write: ['${workspace}'], protect: [.envrc]}\n"}};
+    {"default",
+     "version: 1\nname: default\nextends: base\nfilesystem: {write: ['${workspace}'], protect: [.envrc]}\n"}};
 
 Profile load(const std::string& text) {
   auto profile = load_profile({"test.yaml", text}, profile_tests::context_with(kFiles));
@@ -209,8 +210,9 @@ std::string inserted(const std::string& text, const Proposal& proposal) {
 }
 
 TEST_CASE("insertion: into the list that is there, and nothing else changes") {
-  const std::string text = "version: 1 # one\nname: p\nfilesystem:\n    read:\n    - /a   # mine\n\n    - {path: /b,\n"
-                           "       optional: true}\n    # of the end\n    write:\n      - /c\n# last\n";
+  const std::string text =
+      "version: 1 # one\nname: p\nfilesystem:\n    read:\n    - /a   # mine\n\n    - {path: /b,\n"
+      "       optional: true}\n    # of the end\n    write:\n      - /c\n# last\n";
   const std::string result = inserted(text, reads("/new"));
   CHECK(result.find("optional: true}\n    # --- added mark\n    # seen\n    - {path: /new, optional: true}\n"
                     "    # --- end of what was added\n    # of the end\n    write:") != std::string::npos);
@@ -219,7 +221,8 @@ TEST_CASE("insertion: into the list that is there, and nothing else changes") {
 
 TEST_CASE("insertion: the sections that are missing are made") {
   const std::string head = "version: 1\nname: p\n";
-  for (const std::string& text : {head, head + "filesystem:\n  write:\n    - /c\n", head + "limits:\n  processes: 64\n"}) {
+  for (const std::string& text :
+       {head, head + "filesystem:\n  write:\n    - /c\n", head + "limits:\n  processes: 64\n"}) {
     const Profile profile = load(inserted(text, reads("/new")));
     CHECK(profile_tests::contains(profile_tests::grant_paths(profile), "/new"));
   }
@@ -227,8 +230,8 @@ TEST_CASE("insertion: the sections that are missing are made") {
 
 TEST_CASE("insertion: lists in one line are left to a person") {
   const std::string head = "version: 1\nname: p\n";
-  for (const std::string& text : {head + "filesystem: {read: [/a]}\n", head + "filesystem:\n  read: [/a]\n",
-                                  head + "filesystem:\n  read: []\n"})
+  for (const std::string& text :
+       {head + "filesystem: {read: [/a]}\n", head + "filesystem:\n  read: [/a]\n", head + "filesystem:\n  read: []\n"})
     CHECK(inserted(text, reads("/new")).find("cannot add to a list") != std::string::npos);
 }
 

@@ -1,4 +1,5 @@
-// The bound of learning: what a directory rule may take the place of. Random trees, and the cases that decided the bound.
+// The bound of learning: what a directory rule may take the place of. Random trees, and the cases that decided the
+// bound.
 #include "broker/learning/rule_folding.h"
 
 #include <catch2/catch.hpp>
@@ -37,7 +38,8 @@ TEST_CASE("folding: four of eight files are enough, three or four of nine are no
 }
 
 TEST_CASE("folding: no directory near the top, none with a secret, the workspace or the home in it") {
-  for (const char* directory : {"/srv/a", "/home/u/a", "/srv", "/home/u", "/home/u/app/data", "/home", "/home/u/.ssh/x"}) {
+  for (const char* directory :
+       {"/srv/a", "/home/u/a", "/srv", "/home/u", "/home/u/app/data", "/home", "/home/u/.ssh/x"}) {
     const std::set<std::string> files = numbered(directory, 10);
     CAPTURE(directory);
     CHECK(fold_rules(files, kPlaces, FakeHost(files)).size() == 10);

@@ -125,7 +125,11 @@ TEST_CASE("tool path: the longest path there is") {
 TEST_CASE("program file: interpreters and loaders") {
   CHECK(interpreter_in("#!/bin/sh\nrest") == "/bin/sh");
   CHECK(interpreter_in("#! \t/usr/bin/env python3\n") == "/usr/bin/env");
-  for (const char* none : {"", "#!", "#!\n", "#!relative\n", "\x7f" "ELF", "plain"}) CHECK(interpreter_in(none).empty());
+  for (const char* none : {"", "#!", "#!\n", "#!relative\n",
+                           "\x7f"
+                           "ELF",
+                           "plain"})
+    CHECK(interpreter_in(none).empty());
   const UniqueFd shell(::open("/bin/sh", O_PATH | O_CLOEXEC));
   CHECK(interpreter_of(shell.get()).starts_with("/lib"));
   const UniqueFd directory(::open("/", O_PATH | O_CLOEXEC));
