@@ -47,7 +47,7 @@ CONSTANTS_FILES = ("broker/policy/seccomp_arguments.cc", "broker/policy/seccomp_
 CONTINUE_PLACES = ("broker/kernel/seccomp_notify.h", "broker/kernel/seccomp_notify.cc",
                    "broker/mediation/notification_loop.cc", "broker/sandbox/launch.cc")
 CONTINUES = re.compile(r"\banswer_continue\s*\(")
-CONTINUES_WITHOUT_REASON = re.compile(r"\bAnswerContinue\s*[{(]\s*[^\s\"]")
+CONTINUES_WITHOUT_REASON = re.compile(r"(?<!struct )\bAnswerContinue\s*[{(]\s*[^\s\"]")
 
 LINE_LIMIT = 500
 FORBIDDEN_NAME = re.compile(r"(^|[_\-.])(utils?|misc|managers?)([_\-.]|$)")
