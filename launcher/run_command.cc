@@ -253,7 +253,7 @@ Run::Step Run::serve_calls() {
     companion_->started(*notifications_, (*broker_.init)->init_pid());
     return {};
   }
-  auto plan = plan_nested_runs(options_, *setup_);
+  auto plan = plan_nested_runs(options_, *setup_, prepared_->view);
   if (!plan) return tl::unexpected<LaunchError>(writ_error(std::move(plan.error())));
   commands_.emplace(std::move(*prepared_->listener), std::move(*command_launcher_), prepared_->view.commands,
                     std::move(*plan));

@@ -41,7 +41,8 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   spec.options.insert(spec.options.end(), grants.begin(), grants.end());
   const std::vector<OptionSpec> own = {
       {"--chdir", "Start in this directory of the sandbox instead of the workspace", "DIR", &options.start_directory},
-      {"--nested", "", "", &nested},  // command_service.h
+      {"--nested", "", "", &nested},  // what a run tells the nested runs of its commands
+      {"--protect", "", "", &options.protect},
       {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.environment},
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
       {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER", &options.preferred_layers},
