@@ -10,7 +10,7 @@ namespace writ {
 namespace {
 
 std::string cause_text(const Decision& decision) {
-  const std::string rule = decision.rule == nullptr ? std::string() : escape_bytes(decision.rule->text());
+  std::string rule = decision.rule == nullptr ? std::string() : escape_bytes(decision.rule->text());
   switch (decision.cause) {
     case DecisionCause::kSecret:
       return "a place for secrets: " + rule;
@@ -47,7 +47,7 @@ std::string remedy_text(const Decision& decision, Rights rights, const std::stri
   const std::string spelled = places.spelled(path);
   if (!is_expressible_path(spelled)) return "no profile can hold this name; grant a directory above it";
   const std::string_view list = rights.has(Right::kWrite) ? "write" : "read";
-  const std::string entry = "filesystem." + std::string(list) + ": - " + yaml_path(spelled);
+  std::string entry = "filesystem." + std::string(list) + ": - " + yaml_path(spelled);
   switch (decision.cause) {
     case DecisionCause::kNothing:
       return entry;
