@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import expect_equal, expect_in, expect_not_in, main, need, writ_program  # noqa: E402
+from writ_testing import expect_equal, expect_in, expect_not_in, main, need, only, writ_program  # noqa: E402
 
 FOLD_RULES, FOLD_SHARE, TREE_DEPTH = 4, 2, 2
 
@@ -310,10 +310,11 @@ def test_reading_by_way_of_a_descriptor(case):
     learned.passes()
 
 
+@only("user")  # a hundred thousand calls, the same for everybody
 def test_floods_stay_small(case):
     code = ("import os\nh = os.path.expanduser('~')\nfor i in range(100000):\n"
             "    try: os.open(f'{h}/{i}/' + 'x' * 200, os.O_WRONLY | os.O_CREAT)\n    except OSError: pass\n")
-    learned = Learned(case, program=["python3", "-c", code], timeout=200).expect_success()
+    learned = Learned(case, program=["python3", "-c", code], timeout=280).expect_success()
     assert learned.json["observed_uses"] >= 100000
     assert learned.json["uses_not_kept"] > 50000
     assert learned.json["peak_memory_kib"] < 65536, learned.json["peak_memory_kib"]
