@@ -32,6 +32,7 @@ Command parsed_by(const TypedWords& typed) {
 
 constexpr auto kCommands = std::to_array<CommandEntry>({
     {{"run", "Run a program in a sandbox"}, parsed_by<parse_run_options>},
+    {{"learn", "Observe a run and propose a profile for it"}, parsed_by<parse_learn_options>},
     {{"why", "Say what a profile decides about one access, and what would change it"}, parsed_by<parse_why_options>},
     {{"profile", "Look at profiles, check them, compare them"}, parsed_by<parse_profile_options>},
     {{"doctor", "Say what this host can enforce, layer by layer"}, parsed_by<parse_doctor_options>},
@@ -54,7 +55,7 @@ Command parse_command_line(std::span<const std::string> arguments) {
 }
 
 bool is_launch_command(int argc, const char* const* argv) {
-  if (argc < 3 || std::strcmp(argv[1], "run") != 0) return false;
+  if (argc < 3 || (std::strcmp(argv[1], "run") != 0 && std::strcmp(argv[1], "learn") != 0)) return false;
   bool separated = false;
   for (int i = 2; i < argc && !separated; ++i) {
     if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) return false;

@@ -35,7 +35,7 @@ void describe(CLI::App& app, const CommandSpec& spec) {
   for (const OptionSpec& option : spec.options) {
     CLI::Option* added = std::visit(OptionAdder{app, option}, option.target);
     if (option.need == Need::kRequired) added->required();
-    if (option.audience == Audience::kWrit) added->group("");
+    if (option.help[0] == '\0') added->group("");  // CLI11 hides an option of no group
   }
 }
 

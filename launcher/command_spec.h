@@ -25,20 +25,14 @@ using Parsed = tl::expected<T, CommandLineDone>;
 
 enum class Need : std::uint8_t { kOptional, kRequired };
 
-enum class Audience : std::uint8_t {
-  kEverybody,
-  kWrit,  // given by Writ to itself: help does not show it
-};
-
 // One option, or a positional argument when the name has no dash. The target decides the kind: bool is a flag, string
 // takes one value, vector takes one value each time (a positional: all that are left).
 struct OptionSpec {
   const char* names;  // "-p,--profile", or "NAME" for a positional
-  const char* help;
-  const char* type;  // how help calls the value
+  const char* help;   // empty: not for people, left out of the help
+  const char* type;   // how help calls the value
   std::variant<bool*, std::string*, std::vector<std::string>*> target;
   Need need = Need::kOptional;
-  Audience audience = Audience::kEverybody;
 };
 
 struct CommandSpec {

@@ -8,6 +8,7 @@
 #include "broker/sandbox/launch.h"
 #include "launcher/ceiling_file.h"
 #include "launcher/command_line.h"
+#include "launcher/learn_command.h"
 #include "launcher/run_command.h"
 #include "launcher/run_streams.h"
 
@@ -19,6 +20,8 @@ int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker, con
   if (const auto* why = std::get_if<writ::WhyOptions>(&command)) return writ::run_why_command(*why, ceiling);
   if (const auto* doctor = std::get_if<writ::DoctorOptions>(&command)) return writ::run_doctor_command(*doctor);
   if (!broker) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
+  if (const auto* learn = std::get_if<writ::LearnOptions>(&command))
+    return writ::run_learn_command(*learn, std::move(*broker), ceiling);
   return writ::run_run_command(std::get<writ::RunOptions>(command), std::move(*broker), ceiling);
 }
 

@@ -30,8 +30,8 @@ LaunchError writ_error(Error error) { return {kExitWritFailed, std::move(error)}
 
 class Run {
  public:
-  Run(const RunOptions& options, BrokerStart broker, const CeilingFile& ceiling)
-      : options_(options), broker_(std::move(broker)), ceiling_(ceiling) {}
+  Run(const RunOptions& options, BrokerStart broker, const CeilingFile& ceiling, RunCompanion* companion)
+      : options_(options), broker_(std::move(broker)), ceiling_(ceiling), companion_(companion) {}
 
   int run();
 
@@ -49,7 +49,7 @@ class Run {
   Step start_guard();
   Step make_filter();
   Step start();
-  Step serve_commands();
+  Step serve_calls();
   int dry_run();
   void supervise();
   void finish_guard();
@@ -62,6 +62,7 @@ class Run {
   const RunOptions& options_;
   BrokerStart broker_;
   const CeilingFile& ceiling_;
+  RunCompanion* companion_;  // borrowed, or null
   std::optional<RunSetup> setup_;
   std::optional<RunStreams> streams_;
   std::optional<PreparedLaunch> prepared_;
@@ -71,6 +72,7 @@ class Run {
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
+  std::optional<NotificationLoop> notifications_;
   UniqueFd ownership_namespace_;
   std::optional<ReportFile> report_file_;
   RunOutcome outcome_;
@@ -98,6 +100,7 @@ Run::Step Run::read_policy() {
   auto setup = set_up_run(options_, std::move(*person), ceiling_);
   if (!setup) return tl::unexpected<LaunchError>(writ_error(std::move(setup.error())));
   setup_ = std::move(*setup);
+  if (companion_ != nullptr) WRIT_STEP(companion_->adjust(*setup_));
   return {};
 }
 
@@ -196,7 +199,11 @@ Run::Step Run::prepare() {
   request.policy_notice = setup_->policy_notice;
   request.landlock_abi = landlock_abi_;
   if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
-  if (!setup_->profile.commands.empty()) {
+  if (companion_ != nullptr) {
+    auto listener = companion_->listener_filter();
+    if (!listener) return tl::unexpected<LaunchError>(writ_error(std::move(listener.error())));
+    request.listener_filter = std::move(*listener);
+  } else if (!setup_->profile.commands.empty()) {
     auto listener = compile_listener_filter({{kCommandCall, TrapScope::kAlways, {}}});
     if (!listener) return tl::unexpected<LaunchError>(writ_error(std::move(listener.error())));
     request.listener_filter = std::move(*listener);
@@ -204,13 +211,14 @@ Run::Step Run::prepare() {
   auto prepared = prepare_launch(broker_, std::move(request));
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
+  if (companion_ != nullptr) WRIT_STEP(companion_->prepared(*prepared_));
   return {};
 }
 
 Run::Step Run::make_filter() {
   auto filter = make_seccomp_program(setup_->profile, setup_->person.cache_home);
   if (!filter) return tl::unexpected<LaunchError>(writ_error(std::move(filter.error())));
-  const bool asks = !prepared_->content.listener_filter.empty();
+  const bool asks = companion_ == nullptr && !setup_->profile.commands.empty();
   prepared_->content.filter = asks ? allow_command_call(*filter) : std::move(*filter);
   return {};
 }
@@ -238,7 +246,7 @@ Run::Step Run::start() {
   auto tool = finish_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
-  if (auto done = serve_commands(); !done) return done;
+  if (auto done = serve_calls(); !done) return done;
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
   prepared_->view.root.reset();
   prepared_->view.scratch.reset();
@@ -250,8 +258,13 @@ Run::Step Run::start() {
   return {};
 }
 
-Run::Step Run::serve_commands() {
+Run::Step Run::serve_calls() {
   if (!prepared_->listener) return {};
+  if (companion_ != nullptr) {
+    notifications_.emplace(std::move(*prepared_->listener));
+    companion_->started(*notifications_, (*broker_.init)->init_pid());
+    return {};
+  }
   auto plan = plan_nested_runs(options_, *setup_, prepared_->view);
   if (!plan) return tl::unexpected<LaunchError>(writ_error(std::move(plan.error())));
   commands_.emplace(std::move(*prepared_->listener), std::move(*command_launcher_), prepared_->view.commands,
@@ -301,7 +314,8 @@ void Run::finish_guard() {
 
 void Run::supervise() {
   SessionServices services{guard_ ? &*guard_ : nullptr, commands_ ? &*commands_ : nullptr,
-                           options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson};
+                           options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson,
+                           notifications_ ? &*notifications_ : nullptr};
   RunSession session(**broker_.init, *streams_, services, setup_->profile.limits, signals_->get());
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
@@ -347,13 +361,15 @@ int Run::run() {
   streams_.reset();
   explain_end();
   warn();
+  if (companion_ != nullptr) outcome_.exit_status = companion_->finished(outcome_);
   return report();
 }
 
 }  // namespace
 
-int run_run_command(const RunOptions& options, BrokerStart broker, const CeilingFile& ceiling) {
-  return Run(options, std::move(broker), ceiling).run();
+int run_run_command(const RunOptions& options, BrokerStart broker, const CeilingFile& ceiling,
+                    RunCompanion* companion) {
+  return Run(options, std::move(broker), ceiling, companion).run();
 }
 
 }  // namespace writ

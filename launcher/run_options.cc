@@ -41,20 +41,24 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   const std::vector<OptionSpec> grants = grant_option_specs(options);
   spec.options.insert(spec.options.end(), grants.begin(), grants.end());
   const std::vector<OptionSpec> own = {
+      {"--chdir", "Start in this directory of the sandbox instead of the workspace", "DIR", &options.start_directory},
+      {"--nested", "", "", &nested},  // what a run tells the nested runs of its commands
+      {"--protect", "", "", &options.protect},
       {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.environment},
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
       {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER", &options.preferred_layers},
       {"--report", "Write a report of the run as JSON (- for standard error)", "FILE", &options.report},
-      {"--chdir", "Start in this directory of the sandbox instead of the workspace", "DIR", &options.start_directory},
-      // Not for people: what a run tells the nested runs of its commands.
-      {"--nested", "", "", &nested, Need::kOptional, Audience::kWrit},
-      {"--protect", "", "", &options.protect, Need::kOptional, Audience::kWrit},
       {"-n,--dry-run", "Show what would be granted, run nothing", "", &dry_run},
       {"--json", "With --dry-run: print JSON", "", &options.json},
       {"-q,--quiet", "No warnings on standard error", "", &quiet},
   };
   spec.options.insert(spec.options.end(), own.begin(), own.end());
   if (const auto read = read_words(spec, typed.ours); !read) return tl::unexpected(read.error());
+  if (!nested.empty()) {
+    auto nesting = Nesting::parse(nested);
+    if (!nesting) return tl::unexpected(usage_error(nesting.error().describe(), spec.name));
+    options.nesting = *nesting;
+  }
   options.mode = dry_run ? RunMode::kDryRun : RunMode::kRun;
   options.verbosity = quiet ? Verbosity::kQuiet : Verbosity::kNormal;
   if (typed.command.empty())
@@ -63,11 +67,6 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   if (options.json && options.mode != RunMode::kDryRun)
     return tl::unexpected(
         usage_error("run: --json goes with --dry-run; for a report of the run use --report FILE", spec.name));
-  if (!nested.empty()) {
-    const auto nesting = Nesting::parse(nested);
-    if (!nesting) return tl::unexpected(usage_error(nesting.error().describe(), spec.name));
-    options.nesting = *nesting;
-  }
   options.command = typed.command;
   return options;
 }

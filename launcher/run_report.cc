@@ -98,13 +98,15 @@ void add_setup(JsonObject& report, const RunSetup& setup) {
   report.set("environment", environment_json(setup.environment));
   report.set("limits", limits_json(setup.profile.limits));
   if (setup.bounds.empty()) return;
-  report.set("bounds", escaped_list(setup.bounds));
+  JsonArray names;
+  for (const Bound& bound : setup.bounds) names.add(bound.name);
+  report.set("bounds", std::move(names));
   report.set("attenuations", attenuations_json(setup.attenuations));
 }
 
 std::string bounds_text(const RunSetup& setup) {
   std::string text;
-  for (const std::string& bound : setup.bounds) text.append("\nbounded by: ").append(bound);
+  for (const Bound& bound : setup.bounds) text.append("\nbounded by: ").append(bound.name);
   return text;
 }
 

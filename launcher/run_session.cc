@@ -50,7 +50,8 @@ RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, const Sessi
       commands_(services.commands),
       giver_(services.giver),
       limits_(limits),
-      signals_(signals) {
+      signals_(signals),
+      notifications_(services.notifications) {
   if (limits_.wall_time) deadline_ = started_ + *limits_.wall_time;
 }
 
@@ -163,12 +164,16 @@ int RunSession::poll_timeout() const {
   if (TerminalRelay* relay = streams_.relay()) at_most(relay->poll_timeout_ms());
   if (commands_ != nullptr)
     if (const auto left = commands_->poll_timeout()) at_most(left->count());
+  if (notifications_ != nullptr)
+    if (const auto sweep = notifications_->poll_timeout()) at_most(sweep->count());
   return static_cast<int>(wait);
 }
 
 void RunSession::poll_once() {
   std::vector<pollfd> entries{{sandbox_.descriptor(), POLLIN, 0}, {signals_, POLLIN, 0}};
   if (guard_ != nullptr && guard_->poll_descriptor() >= 0) entries.push_back({guard_->poll_descriptor(), POLLIN, 0});
+  if (notifications_ != nullptr && notifications_->poll_descriptor() >= 0)
+    entries.push_back({notifications_->poll_descriptor(), POLLIN, 0});
   streams_.add_poll_entries(entries);
   if (commands_ != nullptr) commands_->add_poll_entries(entries);
   if (::poll(entries.data(), entries.size(), poll_timeout()) < 0) return;
@@ -182,7 +187,16 @@ void RunSession::poll_once() {
   }
   if (entries.size() > 2 && guard_ != nullptr && entries[2].fd == guard_->poll_descriptor() && entries[2].revents != 0)
     guard_->handle_events();
+  handle_notifications(entries);
   if (entries[0].revents != 0) handle_init();
+}
+
+void RunSession::handle_notifications(const std::vector<pollfd>& entries) {
+  if (notifications_ == nullptr) return;
+  for (const pollfd& entry : entries)
+    if (entry.fd == notifications_->poll_descriptor() && entry.revents != 0)
+      notifications_->handle_events(entry.revents);
+  notifications_->sweep();
 }
 
 RunOutcome RunSession::run() {

@@ -11,6 +11,7 @@
 #include "broker/base/unique_fd.h"
 #include "broker/grant/persistence_guard.h"
 #include "broker/mediation/command_service.h"
+#include "broker/mediation/notification_loop.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
 #include "launcher/run_streams.h"
@@ -41,6 +42,7 @@ struct SessionServices {
   PersistenceGuard* guard = nullptr;
   CommandService* commands = nullptr;
   StreamGiver giver = StreamGiver::kPerson;
+  NotificationLoop* notifications = nullptr;  // of a companion (run_companion.h)
 };
 
 class RunSession {
@@ -62,6 +64,7 @@ class RunSession {
   void kill_now(OutcomeKind because, std::string reason);
   void check_deadlines();
   void handle_init();
+  void handle_notifications(const std::vector<pollfd>& entries);
   void handle_stop();
   void note_exit(const InitReport& report);
   [[nodiscard]] int poll_timeout() const;
@@ -73,6 +76,7 @@ class RunSession {
   StreamGiver giver_;
   const LimitPolicy& limits_;
   int signals_;
+  NotificationLoop* notifications_;
   Clock::time_point started_ = Clock::now();
   std::optional<Clock::time_point> deadline_;
   std::optional<Clock::time_point> kill_at_;

@@ -254,7 +254,7 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person, const Ceil
   WRIT_ASSIGN(setup.start_directory, find_start_directory(options, workspace.path));
   setup.workspace_object = workspace.object;
   setup.person = std::move(person);
-  for (const Bound& bound : policy.bounds) setup.bounds.push_back(bound.name);
+  setup.bounds = std::move(policy.bounds);
   setup.attenuations = std::move(effective.attenuations);
   setup.warnings = std::move(effective.warnings);
   setup.policy_notice = policy_notice(effective.policy);

@@ -85,11 +85,22 @@ _writ_profile() {
   esac
 }
 
+_writ_learn() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  case $previous in
+    -o | --output | --merge) mapfile -t COMPREPLY < <(compgen -A file -- "$current") ;;
+    *) _writ_run ;;
+  esac
+  if [[ $previous != --* && $previous != -o ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "-o --merge --profile --permissive --read --write --env --timeout --json --quiet --help --" -- "$current")
+  fi
+}
+
 _writ() {
   local i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _writ_words "run why profile doctor --help --version"
+    _writ_words "run learn why profile doctor --help --version"
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -100,6 +111,7 @@ _writ() {
   done
   case ${COMP_WORDS[1]} in
     run) _writ_run ;;
+    learn) _writ_learn ;;
     why) _writ_why ;;
     profile) _writ_profile ;;
     doctor) _writ_words "--json --help" ;;

@@ -4,16 +4,18 @@ function __writ_profiles
     __fish_complete_suffix .yaml
 end
 
-set -l commands run why profile doctor
+set -l commands run learn why profile doctor
 set -l needs_command "not __fish_seen_subcommand_from $commands"
 set -l in_run '__fish_seen_subcommand_from run'
 set -l in_why '__fish_seen_subcommand_from why'
+set -l in_learn '__fish_seen_subcommand_from learn'
 set -l in_doctor '__fish_seen_subcommand_from doctor'
 set -l profile_commands list show check test diff explain schema init
 set -l in_profile '__fish_seen_subcommand_from profile'
 set -l needs_profile_command "$in_profile; and not __fish_seen_subcommand_from $profile_commands"
 
 complete -c writ -f -n $needs_command -a run -d 'run a program in a sandbox'
+complete -c writ -f -n $needs_command -a learn -d 'observe a run and propose a profile'
 complete -c writ -f -n $needs_command -a why -d 'say what a profile decides about one access'
 complete -c writ -f -n $needs_command -a profile -d 'look at profiles, check them, compare them'
 complete -c writ -f -n $needs_command -a doctor -d 'say what this host can enforce'
@@ -52,5 +54,14 @@ complete -c writ -n "$in_profile; and __fish_seen_subcommand_from show check tes
 complete -c writ -n "$in_profile; and __fish_seen_subcommand_from show" -l resolved -d 'the policy that the profile means'
 complete -c writ -n "$in_profile; and __fish_seen_subcommand_from explain" -l all -d 'also what every profile denies'
 complete -c writ -n $in_profile -l json -d 'print JSON'
+complete -c writ -n $in_learn -s o -l output -r -F -d 'write the proposed profile to this file'
+complete -c writ -n $in_learn -l merge -r -F -d 'add what is new to the profile in this file'
+complete -c writ -n $in_learn -l profile -x -a 'default readonly build python node git shell strict' -d 'profile to extend or compare with'
+complete -c writ -n $in_learn -l permissive -d 'list what the profile would have denied'
+complete -c writ -n $in_learn -l read -r -F -d 'let the program read a path'
+complete -c writ -n $in_learn -l write -r -F -d 'let the program read and write a path'
+complete -c writ -n $in_learn -l json -d 'print JSON'
+complete -c writ -n $in_learn -s q -l quiet -d 'print nothing but errors'
+complete -c writ -n $in_learn -a '(__fish_complete_subcommand --fcs-skip=2)'
 
 complete -c writ -f -n $in_doctor -l json -d 'print JSON'

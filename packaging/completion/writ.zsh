@@ -38,6 +38,21 @@ _writ_profiles() {
   _alternative "names:profile:($names)" 'file:file:_files -g "*.yaml"'
 }
 
+_writ_learn() {
+  _arguments -S \
+    '(-o --output)'{-o,--output}'[write the proposed profile to this file]:file:_files -g "*.yaml"' \
+    '--merge[add what is new to the profile in this file]:file:_files -g "*.yaml"' \
+    '--profile[profile to extend or compare with]:profile:_writ_profiles' \
+    '--permissive[list what the profile would have denied]' \
+    '*--read[let the program read a path]:path:_files' \
+    '*--write[let the program read and write a path]:path:_files' \
+    '--json[print JSON]' \
+    '(-q --quiet)'{-q,--quiet}'[print nothing but errors]' \
+    '--help[show help]' \
+    '(-)1:command:_command_names -e' \
+    '*::argument:_normal'
+}
+
 _writ_profile() {
   local state
   local -a commands=(
@@ -69,6 +84,7 @@ _writ() {
   local state
   local -a commands=(
     'run:run a program in a sandbox'
+    'learn:observe a run and propose a profile'
     'why:say what a profile decides about one access'
     'profile:look at profiles, check them, compare them'
     'doctor:say what this host can enforce'
@@ -79,6 +95,7 @@ _writ() {
     argument)
       case $words[1] in
         run) _writ_run ;;
+        learn) _writ_learn ;;
         why) _writ_why ;;
         profile) _writ_profile ;;
         doctor) _arguments '--json[print JSON]' '--help[show help]' ;;

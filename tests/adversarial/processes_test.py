@@ -123,7 +123,10 @@ def _(trial):
         return  # the tool's identity has no processes outside
     process = trial.start([*trial.sandbox(), "sleep", "20"], environment={"WRIT_TEST_SECRET": MARKER})
     def runs():
-        return any(b"sleep" in pathlib.Path(f"/proc/{pid}/comm").read_bytes() for pid in descendants(process.pid))
+        try:
+            return any(b"sleep" in pathlib.Path(f"/proc/{pid}/comm").read_bytes() for pid in descendants(process.pid))
+        except OSError:  # one of them ended in the meantime
+            return False
     trial.check(eventually(runs, seconds=20), "the sandbox did not start")
     time.sleep(0.3)
     init = descendants(process.pid)[0]

@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import (expect_equal, expect_in, expect_not_in, main, marked_processes, need, only,  # noqa: E402
+from writ_testing import (deny, expect_equal, expect_in, expect_not_in, main, marked_processes, need, only,  # noqa: E402
                           wait_until)
 
 
@@ -358,6 +358,19 @@ def test_layers_that_rules_need(case):
     main_profile = ruled(case, "  - {program: id, effect: deny}\n")
     case.refused("--profile", main_profile, "--prefer", "view", "--prefer", "locked_view", says="rules about commands need the layer view")
     case.refused("--profile", main_profile, "--prefer", "user_namespace", says="need the layer user_namespace")
+
+
+def test_hosts_that_lack_a_call(case):
+    """Without process_vm_readv the arguments are read through /proc; without pidfd_getfd nothing is allowed."""
+    main_profile = ruled(case, "  - {program: cat, effect: allow}\n")
+    program = ["sh", "-c", "echo through | cat; echo $?"]
+    result = case.run("--profile", main_profile, program=program, prefix=deny("process_vm_readv"))
+    expect_equal((result.stdout, result.stderr), ("through\n0\n", ""))
+    result = case.run("--profile", main_profile, program=program, prefix=deny("pidfd_getfd=EPERM"))
+    expect_equal(result.stdout, "126\n")
+    expect_in("writ: cannot take a stream of the caller: Operation not permitted", result.stderr)
+    result = case.run("--profile", main_profile, program=program, prefix=deny("clone3"))
+    expect_equal((result.stdout, result.stderr), ("through\n0\n", ""))
 
 
 def test_options_that_are_inherited(case):
