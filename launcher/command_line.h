@@ -15,8 +15,7 @@
 
 namespace writ {
 
-using Command =
-    std::variant<CommandLineDone, RunOptions, LearnOptions, DoctorOptions, ProfileOptions, WhyOptions>;
+using Command = std::variant<CommandLineDone, RunOptions, LearnOptions, DoctorOptions, ProfileOptions, WhyOptions>;
 
 // Parses `arguments` (argv without the program's name). Prints help to standard output, errors to standard error.
 [[nodiscard]] Command parse_command_line(std::span<const std::string> arguments);

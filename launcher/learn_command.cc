@@ -93,8 +93,7 @@ Status Learning::protect(FilesystemPolicy& filesystem, const std::string& typed)
 // What limits the profile limits the wide view as well: learning is no way around the administrator's ceiling.
 Status Learning::bound_again(RunSetup& setup) {
   if (setup.bounds.empty()) return {};
-  for (const Bound& bound : setup.bounds)
-    setup.profile = meet(setup.profile, bound.profile, bound.name).profile;
+  for (const Bound& bound : setup.bounds) setup.profile = meet(setup.profile, bound.profile, bound.name).profile;
   WRIT_ASSIGN(Lowering lowering, lower_rules(setup.profile));
   setup.profile = std::move(lowering.profile);
   return {};

@@ -16,8 +16,8 @@
 #include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_values.h"
 #include "broker/policy/syscall_table.h"
-#include "launcher/profile_reading.h"
 #include "launcher/policy_notice.h"
+#include "launcher/profile_reading.h"
 #include "launcher/profile_store.h"
 
 extern char** environ;

@@ -26,7 +26,7 @@ struct RunPolicy {
 
 struct RunSetup {
   Person person;
-  Profile profile;                  // what the kernel is asked to hold (EffectiveProfile::enforced)
+  Profile profile;            // what the kernel is asked to hold (EffectiveProfile::enforced)
   std::vector<Bound> bounds;  // what limited the profile
   std::vector<Attenuation> attenuations;
   std::vector<std::string> warnings;  // rules that are stricter than written

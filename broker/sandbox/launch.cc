@@ -16,9 +16,9 @@
 #include "broker/base/escape.h"
 #include "broker/grant/tree_grant.h"
 #include "broker/kernel/landlock.h"
-#include "broker/sandbox/host_path.h"
 #include "broker/policy/bpf_interpreter.h"
 #include "broker/policy/syscall_numbers.h"
+#include "broker/sandbox/host_path.h"
 #include "broker/sandbox/setup_step.h"
 
 namespace writ {
@@ -337,8 +337,8 @@ tl::expected<PreparedLaunch, LaunchError> prepare_sandbox(const BrokerStart& bro
 }
 
 tl::expected<void, LaunchError> choose_tool(PreparedLaunch& prepared, ToolRequest tool) {
-  auto program = resolve_program(
-      {prepared.view.root.get(), tool.argv, search_path_of(tool), prepared.content.working_directory});
+  auto program =
+      resolve_program({prepared.view.root.get(), tool.argv, search_path_of(tool), prepared.content.working_directory});
   if (!program) return launch_failure(std::move(program.error().error), static_cast<int>(program.error().problem));
   prepared.program = std::move(*program);
   PlanContent& content = prepared.content;

@@ -50,7 +50,7 @@ struct LaunchRequest {
   HostObject workspace;          // the working directory as it was decided on
   int ownership_namespace = -1;  // borrowed: SandboxProcess::user_namespace() where ownership is translated
   UniqueFd devpts;
-  std::string policy_notice;  // what the tool is told of its rules, as /run/writ/policy.json; may be empty
+  std::string policy_notice;   // what the tool is told of its rules, as /run/writ/policy.json; may be empty
   BpfProgram listener_filter;  // empty: no listener
   int landlock_abi = 0;
   ViewAssembly assembly = ViewAssembly::kAutomatic;
