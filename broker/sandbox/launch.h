@@ -9,6 +9,7 @@
 
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
+#include "broker/kernel/landlock.h"
 #include "broker/kernel/seccomp_notify.h"
 #include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
@@ -45,6 +46,7 @@ struct LaunchRequest {
   BpfProgram filter;
   BpfProgram listener_filter;  // empty: no listener
   int landlock_abi = 0;
+  LandlockTcp tcp = LandlockTcp::kUnrestricted;  // kDenied: the broker makes every TCP connection for the tool
   ViewAssembly assembly = ViewAssembly::kAutomatic;
 };
 

@@ -17,6 +17,8 @@ ARROWS = {
     "broker/sandbox": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox"),
     "broker/mediation": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox",
                          "broker/mediation"),
+    "broker/network": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox",
+                       "broker/mediation", "broker/network"),
     "broker/protocol": ("broker/base", "broker/protocol"),
     "launcher": ("broker", "launcher"),
     "tools": ("broker/base", "broker/protocol", "tools"),
