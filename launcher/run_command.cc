@@ -7,11 +7,14 @@
 
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <optional>
 
 #include "broker/base/escape.h"
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
+#include "broker/mediation/command_service.h"
+#include "broker/network/network_door.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/message.h"
 #include "launcher/report_file.h"
@@ -37,16 +40,19 @@ class Run {
   Step prepare();
   Step open_report();
   Step read_policy();
+  Step start_command_launcher();
   Step choose_init();
   Step map_identity();
   Step hide_own_files();
   void watch_empty_secret_places();
   Step start_guard();
   Step start();
+  Step serve_calls();
   int dry_run();
   void supervise();
   void finish_guard();
   int report();
+  [[nodiscard]] bool is_orphan() const;
   void warn();
   void explain_end() const;
   RunFacts facts() const;
@@ -57,6 +63,10 @@ class Run {
   std::optional<RunStreams> streams_;
   std::optional<PreparedLaunch> prepared_;
   std::optional<PersistenceGuard> guard_;
+  std::optional<CommandLauncher> command_launcher_;
+  std::optional<NotificationLoop> calls_;   // before the two that answer them
+  std::unique_ptr<NetworkDoor> network_;
+  std::optional<CommandService> commands_;  // after prepared_, whose programs it borrows
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
@@ -87,6 +97,15 @@ Run::Step Run::read_policy() {
   auto setup = set_up_run(options_, std::move(*person));
   if (!setup) return tl::unexpected<LaunchError>(writ_error(std::move(setup.error())));
   setup_ = std::move(*setup);
+  return {};
+}
+
+// Before we become non-dumpable and give our capabilities up: a nested run needs what we have now.
+Run::Step Run::start_command_launcher() {
+  if (setup_->profile.commands.empty() || options_.mode == RunMode::kDryRun) return {};
+  auto launcher = CommandLauncher::start();
+  if (!launcher) return tl::unexpected<LaunchError>(writ_error(std::move(launcher.error())));
+  command_launcher_.emplace(std::move(*launcher));
   return {};
 }
 
@@ -154,16 +173,18 @@ void Run::watch_empty_secret_places() {
 Run::Step Run::prepare() {
   if (auto done = open_report(); !done) return done;
   if (auto done = read_policy(); !done) return done;
+  if (auto done = start_command_launcher(); !done) return done;
   if (auto done = choose_init(); !done) return done;
   if (auto done = hide_own_files(); !done) return done;
   watch_empty_secret_places();
-  auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity);
+  const StreamGiver giver = options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson;
+  auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity, giver);
   if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
   streams_ = std::move(*streams);
   LaunchRequest request;
   request.profile = &setup_->profile;
   request.identity = setup_->identity;
-  request.working_directory = setup_->workspace;
+  request.working_directory = setup_->start_directory;
   request.workspace = setup_->workspace_object;
   request.home = setup_->person.home;
   request.user_name = setup_->tool_user_name;
@@ -175,6 +196,9 @@ Run::Step Run::prepare() {
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
   request.filter = setup_->filter;
   request.landlock_abi = landlock_abi_;
+  if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
+  request.listener_filter = setup_->listener_filter;
+  if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
   auto prepared = prepare_launch(broker_, std::move(request));
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
@@ -201,6 +225,7 @@ Run::Step Run::start() {
   auto tool = start_prepared(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
+  if (auto done = serve_calls(); !done) return done;
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
   prepared_->view.root.reset();
   prepared_->program.executable.reset();
@@ -211,12 +236,31 @@ Run::Step Run::start() {
   return {};
 }
 
+Run::Step Run::serve_calls() {
+  if (!prepared_->listener) return {};
+  calls_.emplace(std::move(*prepared_->listener));
+  if (has_address_grants(setup_->profile)) {
+    const bool landlock = prepared_->layers[static_cast<std::size_t>(Layer::kLandlock)].state == LayerState::kActive;
+    const bool refuses_tcp = landlock && landlock_abi_ >= kLandlockTcpAbi;
+    auto door = NetworkDoor::open(setup_->profile, *calls_, refuses_tcp ? TcpFloor::kLandlock : TcpFloor::kNone);
+    if (!door) return tl::unexpected<LaunchError>(writ_error(std::move(door.error())));
+    network_ = std::move(*door);
+  }
+  if (!command_launcher_) return {};
+  auto plan = plan_nested_runs(options_, *setup_);
+  if (!plan) return tl::unexpected<LaunchError>(writ_error(std::move(plan.error())));
+  commands_.emplace(*calls_, std::move(*command_launcher_), prepared_->view.commands, std::move(*plan));
+  return {};
+}
+
 RunFacts Run::facts() const {
   RunFacts facts;
   facts.options = &options_;
   facts.setup = setup_ ? &*setup_ : nullptr;
   facts.prepared = prepared_ ? &*prepared_ : nullptr;
   facts.outcome = &outcome_;
+  facts.network_denials = network_ ? &network_->denials() : nullptr;
+  facts.commands = commands_ ? &*commands_ : nullptr;
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
   facts.landlock_abi = landlock_abi_;
   facts.dropped_sequences = dropped_sequences_;
@@ -251,7 +295,12 @@ void Run::finish_guard() {
 }
 
 void Run::supervise() {
-  RunSession session(**broker_.init, *streams_, guard_ ? &*guard_ : nullptr, setup_->profile.limits, signals_->get());
+  SessionServices services{guard_ ? &*guard_ : nullptr,
+                           calls_ ? &*calls_ : nullptr,
+                           commands_ ? &*commands_ : nullptr,
+                           network_ ? &network_->calls() : nullptr,
+                           options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson};
+  RunSession session(**broker_.init, *streams_, services, setup_->profile.limits, signals_->get());
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
@@ -266,7 +315,15 @@ int Run::report() {
   return kExitWritFailed;
 }
 
+// A command of another run's tool ends with that run, also when it is killed: our own end is what kills our sandbox.
+bool Run::is_orphan() const {
+  if (!options_.is_nested()) return false;
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // again: becoming a user namespace's owner may have cleared it
+  return ::getppid() != options_.nesting.supervisor;
+}
+
 int Run::run() {
+  if (is_orphan()) return kExitWritFailed;
   (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit of the person's shell shall be an error message, not our death
   landlock_abi_ = landlock_abi();

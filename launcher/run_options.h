@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/mediation/nested_run.h"
+
 namespace writ {
 
 enum class Verbosity : std::uint8_t { kNormal, kQuiet };
@@ -14,6 +16,7 @@ enum class RunMode : std::uint8_t { kRun, kDryRun };
 struct RunOptions {
   std::string profile = "default";            // name, or path of a file
   std::string workspace;                      // empty: the current directory
+  std::string start_directory;                // --chdir DIR, empty: the workspace
   std::vector<std::string> read;              // --read PATH
   std::vector<std::string> write;             // --write PATH
   std::vector<std::string> environment;       // --env NAME or NAME=VALUE
@@ -24,7 +27,10 @@ struct RunOptions {
   RunMode mode = RunMode::kRun;
   Verbosity verbosity = Verbosity::kNormal;
   bool json = false;                 // --json with --dry-run
+  Nesting nesting;                   // --nested, given by Writ to itself; depth 0: started by a person
   std::vector<std::string> command;  // what follows "--"
+
+  [[nodiscard]] bool is_nested() const { return nesting.depth > 0; }
 };
 
 }  // namespace writ

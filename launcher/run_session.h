@@ -10,6 +10,9 @@
 
 #include "broker/base/unique_fd.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/mediation/command_service.h"
+#include "broker/mediation/notification_loop.h"
+#include "broker/network/socket_calls.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
 #include "launcher/run_streams.h"
@@ -35,10 +38,19 @@ struct RunOutcome {
 // and after init was forked (init passes the original mask on to the tool).
 [[nodiscard]] Result<UniqueFd> take_over_signals();
 
+// What a session serves beside the sandbox itself; null where a run has none. Borrowed.
+struct SessionServices {
+  PersistenceGuard* guard = nullptr;
+  NotificationLoop* calls = nullptr;  // of which the next two answer
+  CommandService* commands = nullptr;
+  SocketCalls* sockets = nullptr;
+  StreamGiver giver = StreamGiver::kPerson;
+};
+
 class RunSession {
  public:
-  // All borrowed; they must outlive the session. `guard` may be null.
-  RunSession(SandboxProcess& sandbox, RunStreams& streams, PersistenceGuard* guard, const LimitPolicy& limits,
+  // All borrowed; they must outlive the session.
+  RunSession(SandboxProcess& sandbox, RunStreams& streams, const SessionServices& services, const LimitPolicy& limits,
              int signals);
 
   // Runs until the tool has ended and everything in its sandbox is dead.
@@ -54,12 +66,19 @@ class RunSession {
   void kill_now(OutcomeKind because, std::string reason);
   void check_deadlines();
   void handle_init();
+  void handle_stop();
   void note_exit(const InitReport& report);
+  void add_service_entries(std::vector<pollfd>& entries) const;
+  void serve(std::span<const pollfd> entries);
   [[nodiscard]] int poll_timeout() const;
 
   SandboxProcess& sandbox_;
   RunStreams& streams_;
   PersistenceGuard* guard_;
+  NotificationLoop* calls_;
+  CommandService* commands_;
+  SocketCalls* sockets_;
+  StreamGiver giver_;
   const LimitPolicy& limits_;
   int signals_;
   Clock::time_point started_ = Clock::now();

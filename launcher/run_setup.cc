@@ -9,8 +9,11 @@
 
 #include "broker/base/escape.h"
 #include "broker/kernel/features.h"
+#include "broker/network/network_door.h"
+#include "broker/network/network_traps.h"
 #include "broker/policy/environment.h"
 #include "broker/policy/isolation_rules.h"
+#include "broker/policy/listener_filter.h"
 #include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_values.h"
@@ -47,6 +50,10 @@ Result<Workspace> find_workspace(const RunOptions& options, const Person& person
   const char* looked_at = options.workspace.empty() ? "." : path.c_str();
   if (::stat(looked_at, &status) != 0) return fail_errno(errno, "cannot use the workspace " + quote_bytes(path));
   if (!S_ISDIR(status.st_mode)) return fail("the workspace " + quote_bytes(path) + " is not a directory");
+  // The outer run decided on a directory; its commands work in that one or not at all.
+  const Nesting& nesting = options.nesting;
+  if (options.is_nested() && (nesting.workspace_device != status.st_dev || nesting.workspace_inode != status.st_ino))
+    return fail("the workspace " + quote_bytes(path) + " was replaced since the outer run began");
   HostObject object{path, status.st_dev, status.st_ino};
   return Workspace{std::move(path), status.st_uid, status.st_gid, std::move(object)};
 }
@@ -61,6 +68,7 @@ Result<Profile> load(const RunOptions& options, const Person& person, const std:
                        {"uid", std::to_string(person.uid)},
                        {"gid", std::to_string(person.gid)}};
   context.find_profile = [&store](std::string_view name) { return store.find(name); };
+  context.groups_source = &ProfileStore::shipped_groups;
   return load_profile(source, context);
 }
 
@@ -98,14 +106,31 @@ Status prefer_layers(Profile& profile, const std::vector<std::string>& names) {
   return {};
 }
 
+// Where the tool starts, in the view: relative to the workspace. That it is there is seen when the tool goes there.
+Result<std::string> find_start_directory(const RunOptions& options, const std::string& workspace) {
+  if (options.start_directory.empty()) return workspace;
+  const std::filesystem::path absolute = std::filesystem::path(workspace) / options.start_directory;
+  return normalize_absolute_path(absolute.lexically_normal().native());
+}
+
 // The profile of the next run must not be written by this one (attack 40): where a profile file lies in a tree that the
 // tool may write, it is protected like any other file that outlives the run.
-Status protect_profile_file(Profile& profile, const RunOptions& options, const Person& person) {
-  if (!names_profile_file(options.profile)) return {};
-  WRIT_ASSIGN(const std::string path, typed_path(options.profile, person));
+Status protect_profile_file(Profile& profile, const std::string& typed, const Person& person) {
+  if (!names_profile_file(typed)) return {};
+  WRIT_ASSIGN(const std::string path, typed_path(typed, person));
   for (const PathGrant& grant : profile.filesystem.grants)
     if (grant.access == PathAccess::kWrite && path.starts_with(grant.path + "/"))
       profile.filesystem.protect.push_back(path.substr(grant.path.size() + 1));
+  return {};
+}
+
+// The profiles of commands are read when a command is run, by a run that stands elsewhere: files get their full path.
+Status settle_command_profiles(Profile& profile, const Person& person) {
+  for (CommandRule& rule : profile.commands) {
+    if (!names_profile_file(rule.profile)) continue;
+    WRIT_TRY(protect_profile_file(profile, rule.profile, person));
+    WRIT_ASSIGN(rule.profile, typed_path(rule.profile, person));
+  }
   return {};
 }
 
@@ -125,7 +150,8 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   WRIT_TRY(add_grants(profile, options.read, PathAccess::kRead, person));
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
-  WRIT_TRY(protect_profile_file(profile, options, person));
+  WRIT_TRY(protect_profile_file(profile, options.profile, person));
+  WRIT_TRY(settle_command_profiles(profile, person));
   replace_missing_layers(profile);
   if (!options.timeout.empty()) {
     auto duration = parse_duration(options.timeout);
@@ -160,7 +186,31 @@ Result<std::vector<std::string>> make_environment(Profile& profile, const RunOpt
   return build_environment(profile.environment, host, extra);
 }
 
+// Which calls wait for the broker; an empty program where none does, and then there is no listener.
+Result<BpfProgram> make_listener_filter(const Profile& profile) {
+  std::vector<TrappedCall> calls;
+  if (!profile.commands.empty()) calls.push_back({kCommandCall, TrapScope::kAlways, {}});
+  if (has_address_grants(profile))
+    for (TrappedCall& trap : network_traps()) calls.push_back(std::move(trap));
+  if (calls.empty()) return BpfProgram();
+  return compile_listener_filter(calls);
+}
+
 }  // namespace
+
+Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup) {
+  NestedRunPlan plan;
+  plan.profile = options.profile;
+  if (names_profile_file(options.profile)) {
+    WRIT_ASSIGN(plan.profile, typed_path(options.profile, setup.person));
+  }
+  plan.workspace = setup.workspace;
+  plan.nesting = {options.nesting.depth + 1, setup.workspace_object.device, setup.workspace_object.inode, ::getpid()};
+  // Nothing that widens: what a command may is what its own profile says.
+  if (options.network == "none") plan.inherited.emplace_back("--network=none");
+  if (options.verbosity == Verbosity::kQuiet) plan.inherited.emplace_back("--quiet");
+  return plan;
+}
 
 Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
   WRIT_ASSIGN(const Workspace workspace, find_workspace(options, person));
@@ -170,10 +220,14 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
   setup.identity = choose_identity(person.uid, person.gid, workspace.owner_uid, workspace.owner_gid);
   setup.tool_user_name = person.uid == 0 ? "writ" : person.name;
   setup.workspace = workspace.path;
+  WRIT_ASSIGN(setup.start_directory, find_start_directory(options, workspace.path));
   setup.workspace_object = workspace.object;
   setup.person = std::move(person);
   WRIT_ASSIGN(setup.environment, make_environment(profile, options, setup));
   WRIT_ASSIGN(setup.filter, make_seccomp_program(profile, setup.person.cache_home));
+  WRIT_TRY(check_address_rules(profile));
+  WRIT_ASSIGN(setup.listener_filter, make_listener_filter(profile));
+  if (!profile.commands.empty()) setup.filter = allow_command_call(setup.filter);
   setup.profile = std::move(profile);
   return setup;
 }

@@ -20,14 +20,19 @@ struct RunSetup {
   Profile profile;
   ToolIdentity identity;
   std::string workspace;
+  std::string start_directory;  // in the view
   HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
   BpfProgram filter;
+  BpfProgram listener_filter;  // empty: no call waits for the broker
 };
 
 // Errors: a bad option, a bad profile, a missing workspace, a system call name nobody knows.
 [[nodiscard]] Result<RunSetup> set_up_run(const RunOptions& options, Person person);
+
+// What the nested runs of this one's commands get on their command lines.
+[[nodiscard]] Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup);
 
 }  // namespace writ
 

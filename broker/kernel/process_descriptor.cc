@@ -52,7 +52,7 @@ void add_registrations_of(pid_t thread, const char* epoll, int number, std::vect
   for (std::string line; std::getline(info, line);) {
     const std::optional<WatchedEvents> watched = watched_events(line, number);
     if (!watched) continue;
-    auto copy = take_descriptor(thread, static_cast<int>(std::strtol(epoll, nullptr, 10)));
+    auto copy = take_descriptor_of(thread, static_cast<int>(std::strtol(epoll, nullptr, 10)));
     if (copy) found.push_back({std::move(*copy), watched->events, watched->data});
   }
 }
@@ -84,7 +84,7 @@ void restore_in_own_table(const std::vector<EpollRegistration>& registrations, i
 
 }  // namespace
 
-tl::expected<UniqueFd, int> take_descriptor(pid_t thread, int number) {
+tl::expected<UniqueFd, int> take_descriptor_of(pid_t thread, int number) {
   const UniqueFd process = open_process(thread);
   if (!process.valid()) return tl::unexpected<int>(ESRCH);
   const long taken = raw_syscall(SYS_pidfd_getfd, process.get(), number, 0);

@@ -19,7 +19,7 @@ namespace writ {
 
 // Returns a copy of `thread`'s descriptor `number`: the same open file, close-on-exec, ours. Error: the positive errno;
 // EBADF when nothing is open there.
-[[nodiscard]] tl::expected<UniqueFd, int> take_descriptor(pid_t thread, int number);
+[[nodiscard]] tl::expected<UniqueFd, int> take_descriptor_of(pid_t thread, int number);
 
 // The flags that `thread` has for `number`: O_CLOEXEC for the number, the rest for the open file. Nothing when it is
 // not open or may not be looked at.

@@ -60,21 +60,30 @@ void NotificationLoop::serve(const Notification& call) {
   if (!std::holds_alternative<AnswerLater>(answer)) answer_later(call.id, answer);
 }
 
-bool NotificationLoop::deliver(std::uint64_t id, const Answer& answer) {
-  Result<Delivery> delivered = Delivery::kCallerGone;
-  if (const auto* value = std::get_if<AnswerValue>(&answer)) delivered = listener_.answer_value(id, value->value);
-  if (const auto* error = std::get_if<AnswerErrno>(&answer)) delivered = listener_.answer_errno(id, error->error);
+// In two steps, because the answer is not the number itself. With WAIT_KILLABLE_RECV nothing but death comes in
+// between.
+Result<Delivery> NotificationLoop::deliver_both(std::uint64_t id, const AnswerBoth& both) {
+  WRIT_ASSIGN(const std::optional<int> number,
+              listener_.add_descriptor(id, {both.descriptor.get(), std::nullopt, true}));
+  if (!number) return Delivery::kCallerGone;
+  return listener_.answer_value(id, both.value + *number * both.number_factor);
+}
+
+Result<Delivery> NotificationLoop::deliver(std::uint64_t id, const Answer& answer) {
+  if (const auto* value = std::get_if<AnswerValue>(&answer)) return listener_.answer_value(id, value->value);
+  if (const auto* error = std::get_if<AnswerErrno>(&answer)) return listener_.answer_errno(id, error->error);
+  if (const auto* both = std::get_if<AnswerBoth>(&answer)) return deliver_both(id, *both);
+  if (const auto* one = std::get_if<AnswerDescriptor>(&answer))
+    return listener_.answer_descriptor(id, {one->descriptor.get(), std::nullopt, true});
   // The reason for going on stands beside each AnswerContinue, in the handler that gives it.
-  if (std::holds_alternative<AnswerContinue>(answer)) delivered = listener_.answer_continue(id);
-  if (const auto* added = std::get_if<AnswerDescriptor>(&answer))
-    delivered = listener_.answer_descriptor(id, added->added);
-  // An answer that the kernel does not take must not leave the caller waiting: never CONTINUE instead, always an errno.
-  if (!delivered) delivered = listener_.answer_errno(id, delivered.error().system_errno == EMFILE ? EMFILE : EPERM);
-  return delivered && *delivered == Delivery::kDelivered;
+  return listener_.answer_continue(id);
 }
 
 void NotificationLoop::finish(std::uint64_t id, const Answer& answer) {
-  if (deliver(id, answer))
+  auto delivered = deliver(id, answer);
+  // An answer that the kernel does not take must not leave the caller waiting: never CONTINUE instead, always an errno.
+  if (!delivered) delivered = listener_.answer_errno(id, delivered.error().system_errno == EMFILE ? EMFILE : EPERM);
+  if (delivered && *delivered == Delivery::kDelivered)
     ++counts_.answered;
   else
     ++counts_.callers_gone;

@@ -52,12 +52,15 @@ class NotificationLoop {
   [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const;
 
   [[nodiscard]] bool is_waiting(std::uint64_t id) const { return waiting_.contains(id); }
+  // ID_VALID, for a handler that takes something from the caller after it has decided.
+  [[nodiscard]] bool caller_waits(std::uint64_t id) const { return listener_.id_valid(id); }
   [[nodiscard]] const NotificationCounts& counts() const { return counts_; }
 
  private:
   void serve(const Notification& call);
   void finish(std::uint64_t id, const Answer& answer);
-  [[nodiscard]] bool deliver(std::uint64_t id, const Answer& answer);
+  [[nodiscard]] Result<Delivery> deliver(std::uint64_t id, const Answer& answer);
+  [[nodiscard]] Result<Delivery> deliver_both(std::uint64_t id, const AnswerBoth& both);
 
   SeccompListener listener_;
   std::map<std::uint32_t, NotificationHandler*> handlers_;

@@ -31,7 +31,7 @@ tl::expected<std::uint64_t, int> network_cookie(int socket) {
 std::uint64_t socket_cookie(int socket) { return option<std::uint64_t>(socket, SO_COOKIE).value_or(0); }
 
 tl::expected<CallerSocket, int> take_caller_socket(pid_t thread, int number, std::uint64_t host) {
-  auto taken = take_descriptor(thread, number);
+  auto taken = take_descriptor_of(thread, number);
   if (!taken) return tl::unexpected<int>(taken.error());
   const int socket = taken->get();
   const auto domain = option<int>(socket, SO_DOMAIN);

@@ -30,6 +30,10 @@ struct LaunchError {
   Error error;
 };
 
+// Do the profile's rules about commands hold for the launched program itself? Not in a nested run: there they allowed
+// it.
+enum class ProgramUnderRules : std::uint8_t { kYes, kNo };
+
 struct LaunchRequest {
   const Profile* profile = nullptr;  // borrowed
   ToolIdentity identity;
@@ -48,6 +52,7 @@ struct LaunchRequest {
   int landlock_abi = 0;
   LandlockTcp tcp = LandlockTcp::kUnrestricted;  // kDenied: the broker makes every TCP connection for the tool
   ViewAssembly assembly = ViewAssembly::kAutomatic;
+  ProgramUnderRules program_under_rules = ProgramUnderRules::kYes;
 };
 
 // How one layer stands; errno 0 and active: in force.

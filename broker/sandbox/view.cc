@@ -469,7 +469,10 @@ Status ViewBuilder::place_all() {
     else
       WRIT_TRY(place_hidden(placement));
   }
-  return place_accounts();
+  WRIT_TRY(place_accounts());
+  WRIT_ASSIGN(view_.commands, place_commands(*mounts_, profile_, options_.commands));
+  for (const RuledProgram& program : view_.commands) note(program.names.front(), "command");
+  return {};
 }
 
 Result<View> ViewBuilder::build() {

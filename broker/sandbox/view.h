@@ -16,6 +16,7 @@
 #include "broker/grant/persistence_guard.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
+#include "broker/sandbox/view_commands.h"
 
 namespace writ {
 
@@ -41,18 +42,20 @@ struct ViewOptions {
   HostObject workspace;          // what the working directory was when it was decided on
   UniqueFd devpts;               // a devpts of the sandbox's own, or invalid: then the view gets an empty /dev/pts
   ViewAssembly assembly = ViewAssembly::kAutomatic;
+  CommandView commands;
 };
 
 // One line of the report: what the view shows and why.
 struct ViewEntry {
   std::string path;
-  std::string kind;  // "read", "write", "hidden", "protected", "pinned", "private", "device"
+  std::string kind;  // "read", "write", "hidden", "protected", "pinned", "private", "device", "command"
 };
 
 struct View {
   UniqueFd root;  // detached, complete except for /proc
   std::vector<ViewEntry> entries;
-  std::vector<GuardedTree> guarded;  // writable trees with protected or watched names
+  std::vector<GuardedTree> guarded;    // writable trees with protected or watched names
+  std::vector<RuledProgram> commands;  // programs that are replaced by the stand-in
   std::vector<std::string> warnings;
 };
 
