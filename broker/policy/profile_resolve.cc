@@ -37,8 +37,9 @@ class Resolver {
     WRIT_TRY(collect_secrets());
     WRIT_TRY(resolve_grants(draft_.read, PathAccess::kRead));
     WRIT_TRY(resolve_grants(draft_.write, PathAccess::kWrite));
-    WRIT_TRY(resolve_hidden());
     WRIT_TRY(resolve_rules(draft_, places_, secrets_, role_));
+    WRIT_TRY(resolve_hidden());  // takes the secrets
+    WRIT_TRY(check_protected_count(draft_));
     WRIT_TRY(resolve_commands(draft_, places_));
     WRIT_TRY(resolve_tests(draft_, places_));
     WRIT_TRY(resolve_environment());

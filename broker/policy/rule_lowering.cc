@@ -112,7 +112,7 @@ class Lowerer {
   }
 
   static void give(PathGrant& grant, Rights rights) {
-    if (rights.has(Right::kWrite)) grant.access = PathAccess::kWrite;
+    grant.access = rights.has(Right::kWrite) ? PathAccess::kWrite : PathAccess::kRead;
     grant.execution = rights.has(Right::kExecute) ? Execution::kAllowed : Execution::kDenied;
   }
 
@@ -121,28 +121,32 @@ class Lowerer {
     for (const Rule& rule : result_.profile.rules) {
       const auto* pattern = std::get_if<PathPattern>(&rule.resource);
       if (pattern == nullptr || rule.effect != Effect::kAllow) continue;
-      const Rights rights = allowed_in(*pattern);
-      if (!rights.covers(kLookRights)) {
+      if (!allowed_in(*pattern).covers(kLookRights)) {
         warn(rule, "it does not include read, and the view cannot give it without");
         continue;
       }
-      PathGrant* grant = grant_at(pattern->path);
-      if (grant == nullptr) {
-        filesystem().grants.push_back({pattern->path, PathAccess::kRead, Presence::kOptional, true});
-        grant = &filesystem().grants.back();
-        grant->scope = pattern->scope;
-        grant->origin = rule.origin;
-      }
-      if (pattern->scope == PathScope::kSubtree) grant->scope = PathScope::kSubtree;
-      if (!rule.optional) grant->presence = Presence::kRequired;
-      give(*grant, rights);
-      if (rights.covers({Right::kWrite, Right::kExecute}) && !grant_rights(*grant, filesystem()).has(Right::kExecute))
-        warn(rule, "'writable_execution: denied' keeps its programs from running");
+      PathGrant& grant = grant_for(rule, *pattern);
+      give(grant, allowed_in({grant.path, grant.scope}));
+      if (!grant_rights(grant, filesystem()).covers(rule.rights))
+        warn(rule, "the tree at its place gives only " + rights_text(grant_rights(grant, filesystem())));
     }
   }
 
-  void warn(const Rule& rule, std::string_view reason) {
-    result_.warnings.push_back("not in force: '" + rule.text() + "': " + std::string(reason));
+  // The grant at the place of `rule`, which may be there already: of a tree and one object in it the tree remains.
+  PathGrant& grant_for(const Rule& rule, const PathPattern& pattern) {
+    PathGrant* grant = grant_at(pattern.path);
+    if (grant == nullptr) {
+      grant = &filesystem().grants.emplace_back(
+          PathGrant{pattern.path, PathAccess::kRead, Presence::kOptional, true, Execution::kAllowed, rule.origin});
+      grant->scope = pattern.scope;
+    }
+    if (pattern.scope == PathScope::kSubtree) grant->scope = PathScope::kSubtree;
+    if (!rule.optional) grant->presence = Presence::kRequired;
+    return *grant;
+  }
+
+  void warn(const Rule& rule, const std::string& reason) {
+    result_.warnings.push_back("not in force: '" + rule.text() + "': " + reason);
   }
 
   // deny, and ask, which is denied until somebody can be asked.

@@ -16,6 +16,8 @@ namespace writ {
 // the whole file system, a workspace among `secrets`, examples of a command rule that behave otherwise.
 [[nodiscard]] Status resolve_rules(ProfileDraft& draft, PlaceResolver& places, std::span<const std::string> secrets,
                                    ProfileRole role);
+// Error: filesystem.protect, which holds in each tree, names too many places in all.
+[[nodiscard]] Status check_protected_count(const ProfileDraft& draft);
 [[nodiscard]] Status resolve_commands(ProfileDraft& draft, PlaceResolver& places);
 [[nodiscard]] Status resolve_tests(ProfileDraft& draft, PlaceResolver& places);
 

@@ -79,5 +79,16 @@ TEST_CASE("the shipped profiles resolve to what the golden file says", "[shipped
   CHECK(actual == expected.str());
 }
 
+TEST_CASE("every shipped profile has cases, and they are decided as written", "[shipped][policy]") {
+  for (const std::string_view name : ProfileStore::shipped_names()) {
+    const Profile profile = shipped(name);
+    CHECK(profile.tests.size() >= 7);
+    for (const PolicyCaseResult& result : run_policy_cases(profile)) {
+      INFO(name << ": " << result.policy_case->text() << ", because " << result.because);
+      CHECK(result.passed());
+    }
+  }
+}
+
 }  // namespace
 }  // namespace writ
