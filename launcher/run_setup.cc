@@ -124,12 +124,13 @@ Status protect_profile_file(Profile& profile, const std::string& typed, const Pe
   return {};
 }
 
-// The profiles of commands are read when a command is run, by a run that stands elsewhere: files get their full path.
-Status settle_command_profiles(Profile& profile, const Person& person) {
-  for (CommandRule& rule : profile.commands) {
-    if (!names_profile_file(rule.profile)) continue;
-    WRIT_TRY(protect_profile_file(profile, rule.profile, person));
-    WRIT_ASSIGN(rule.profile, typed_path(rule.profile, person));
+// A command's profile is loaded when the command is run. That there is one is found out now, not in the middle of work.
+Status find_command_profiles(const Profile& profile, const Person& person) {
+  const ProfileStore store(person.configuration_home);
+  for (const CommandRule& rule : profile.commands) {
+    if (rule.profile.empty()) continue;
+    auto found = store.find(rule.profile);
+    if (!found) return fail("the rule '" + rule.text() + "': " + found.error().describe());
   }
   return {};
 }
@@ -151,7 +152,7 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
   WRIT_TRY(protect_profile_file(profile, options.profile, person));
-  WRIT_TRY(settle_command_profiles(profile, person));
+  WRIT_TRY(find_command_profiles(profile, person));
   replace_missing_layers(profile);
   if (!options.timeout.empty()) {
     auto duration = parse_duration(options.timeout);

@@ -25,10 +25,10 @@ Answer answer_with_text(int status, std::string_view text) {
   return AnswerBoth{std::move(memory), status + kCommandDescriptorStep, kCommandDescriptorStep};
 }
 
-std::string refusal_text(const CommandDecision& decision, std::string_view program) {
+std::string refusal_text(const CommandDecision& decision, std::string_view program, std::string_view rule) {
   std::string text = quote_bytes(program) + " may not be run like this: ";
   if (decision.rule == nullptr) return text + "no rule about it allows these arguments";
-  text += "the rule '" + decision.rule->text() + "' ";
+  text += "the rule '" + std::string(rule) + "' ";
   text += decision.effect == Effect::kAsk
               ? "wants a person to be asked, and asking needs mediation, which is not there yet"
               : "denies it";

@@ -42,6 +42,14 @@ std::vector<std::string> capped(const std::vector<std::string>& argv) {
   return shown;
 }
 
+std::size_t index_of(const RuledProgram& program, const CommandRule& rule) {
+  return static_cast<std::size_t>(&rule - program.rules.data());
+}
+
+std::string text_of(const RuledProgram& program, const CommandDecision& decision) {
+  return decision.rule == nullptr ? std::string() : program.texts[index_of(program, *decision.rule)];
+}
+
 struct Streams {
   std::array<UniqueFd, 3> held;
   Status taken;  // why not all
@@ -104,7 +112,7 @@ std::size_t CommandService::note(const CommandRequest& request, const RuledProgr
   record.arguments = request.argv.size();
   record.effect = decision.effect;
   if (decision.rule != nullptr) {
-    record.rule = decision.rule->text();
+    record.rule = text_of(program, decision);
     record.origin = decision.rule->origin;
   }
   records_.push_back(std::move(record));
@@ -121,7 +129,7 @@ Answer CommandService::decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) 
   const CommandDecision decision = decide_command(program->rules, argv);
   const std::size_t record = note(request, *program, decision);
   if (decision.effect != Effect::kAllow || decision.rule == nullptr)
-    return answer_with_text(kExitCommandRefused, refusal_text(decision, program->names.front()));
+    return answer_with_text(kExitCommandRefused, refusal_text(decision, program->names.front(), text_of(*program, decision)));
   return start(id, request, *program, *decision.rule, record);
 }
 
@@ -137,8 +145,7 @@ Answer CommandService::start(std::uint64_t id, CommandRequest& request, const Ru
     launcher_.discard(streams.numbers());
     return streams.taken ? AnswerErrno{ESRCH} : answer_with_text(kExitCommandRefused, streams.taken.error().describe());
   }
-  const auto index = static_cast<std::size_t>(&rule - program.rules.data());
-  const NestedCommand command{rule.profile, request.working_directory, program.launch[index]};
+  const NestedCommand command{rule.profile, request.working_directory, program.launch[index_of(program, rule)]};
   const std::span<const std::string> arguments = std::span(request.argv).subspan(1);
   auto launched = launcher_.launch(nested_arguments(plan_, command, arguments), streams.numbers());
   if (!launched) return answer_with_text(kExitCommandRefused, launched.error().describe());

@@ -44,7 +44,7 @@ AddressRules::AddressRules(const Profile& profile) : policy_(AccessPolicy::compi
   for (const Rule& rule : profile.rules) {
     const auto* pattern = std::get_if<AddressPattern>(&rule.resource);
     if (pattern == nullptr) continue;
-    if (names_host(*pattern)) nothing_ = kNoRuleButNames;
+    if (pattern->needs_lookup()) nothing_ = kNoRuleButNames;
     if (rule.effect == Effect::kAllow) written_.insert(rule.text());
   }
 }
@@ -76,15 +76,11 @@ AddressDecision AddressRules::decide_bind(const IpAddress& address, std::uint16_
   return {is_written(decision) ? AddressVerdict::kHost : AddressVerdict::kOwn, because(decision)};
 }
 
-bool names_host(const AddressPattern& pattern) {
-  return !pattern.network && pattern.host != "*" && pattern.host != kLocalHost;
-}
-
 bool has_address_grants(const Profile& profile) {
   if (profile.network != NetworkMode::kNone) return false;
   return std::any_of(profile.rules.begin(), profile.rules.end(), [](const Rule& rule) {
     const auto* pattern = std::get_if<AddressPattern>(&rule.resource);
-    return rule.effect == Effect::kAllow && pattern != nullptr && !names_host(*pattern);
+    return rule.effect == Effect::kAllow && pattern != nullptr && !pattern->needs_lookup();
   });
 }
 

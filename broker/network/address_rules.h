@@ -48,9 +48,6 @@ class AddressRules {
 // (by address, block, port or localhost), and the sandbox has a network of its own.
 [[nodiscard]] bool has_address_grants(const Profile& profile);
 
-// True for a rule that nothing enforces yet because it names a host: nothing matches it, so it is denied.
-[[nodiscard]] bool names_host(const AddressPattern& pattern);
-
 }  // namespace writ
 
 #endif  // WRIT_BROKER_NETWORK_ADDRESS_RULES_H_

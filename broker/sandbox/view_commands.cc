@@ -43,7 +43,7 @@ std::vector<std::string> program_directories(std::string_view search_path) {
 
 // A file system of its own, so that the stand-in's file is never removed: the name in /proc/PID/exe stays clean.
 Result<UniqueFd> make_stand_in() {
-  WRIT_ASSIGN(UniqueFd home, make_detached_mount("tmpfs", {{"mode", "0555"}, {"size", "64k"}, {"nr_inodes", "4"}},
+  WRIT_ASSIGN(UniqueFd home, make_detached_mount("tmpfs", {{"mode", "0755"}, {"size", "64k"}, {"nr_inodes", "4"}},
                                                  abi::kMountNoSuid | abi::kMountNoDevices));
   const UniqueFd file(::openat(home.get(), kStandInName, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0555));
   if (!file.valid()) return fail_errno(errno, "cannot make the stand-in for ruled programs");
@@ -120,6 +120,7 @@ class CommandPlacer {
       WRIT_TRY(mounts_.attach(name, std::move(mount)));
     }
     for (const std::size_t index : object.rules) {
+      ruled.texts.push_back(profile_.commands[index].text());
       ruled.rules.push_back(profile_.commands[index]);
       ruled.rules.back().program = ruled.names.front();
     }

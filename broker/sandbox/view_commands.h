@@ -19,6 +19,7 @@ struct RuledProgram {
   std::vector<std::string> names;   // canonical paths in the view; a stand-in is mounted on each
   std::vector<CommandRule> rules;   // those that are about it; `program` is rewritten to names.front()
   std::vector<std::string> launch;  // for each rule: the path under which the person named the program
+  std::vector<std::string> texts;   // for each rule: as it was written
 };
 
 struct CommandView {
