@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
+#include <cassert>
 #include <cstring>
 
 #include "broker/policy/ip_address.h"
@@ -27,38 +27,41 @@ T copied(const sockaddr_storage& bytes) {
   return typed;
 }
 
-tl::expected<SocketAddress, int> read_ipv4(SocketAddress parsed) {
-  if (parsed.length < sizeof(sockaddr_in)) return tl::unexpected<int>(EINVAL);
+void read_ipv4(SocketAddress& parsed) {
+  if (parsed.length < sizeof(sockaddr_in)) return;
   const auto typed = copied<sockaddr_in>(parsed.bytes);
   parsed.kind = AddressKind::kInternet;
   parsed.address = kUnspecified4;
   std::memcpy(parsed.address.data() + kIpv4Offset, &typed.sin_addr, sizeof typed.sin_addr);
   parsed.port = ntohs(typed.sin_port);
-  return parsed;
 }
 
-tl::expected<SocketAddress, int> read_ipv6(SocketAddress parsed) {
-  if (parsed.length < kShortestIpv6) return tl::unexpected<int>(EINVAL);
+void read_ipv6(SocketAddress& parsed) {
+  if (parsed.length < kShortestIpv6) return;
   // The storage behind a short address is zero, and so is the scope then.
   const auto typed = copied<sockaddr_in6>(parsed.bytes);
   parsed.kind = AddressKind::kInternet;
   std::memcpy(parsed.address.data(), &typed.sin6_addr, parsed.address.size());
   parsed.port = ntohs(typed.sin6_port);
   parsed.scope = typed.sin6_scope_id;
-  return parsed;
 }
 
 }  // namespace
 
-tl::expected<SocketAddress, int> parse_socket_address(std::span<const std::byte> bytes) {
-  if (bytes.size() < sizeof(sa_family_t) || bytes.size() > kLongestSocketAddress) return tl::unexpected<int>(EINVAL);
+SocketAddress parse_socket_address(std::span<const std::byte> bytes) {
+  assert(bytes.size() <= kLongestSocketAddress);
   SocketAddress parsed;
-  std::memcpy(&parsed.bytes, bytes.data(), bytes.size());
-  parsed.length = static_cast<socklen_t>(bytes.size());
+  parsed.kind = AddressKind::kMalformed;
+  parsed.length = static_cast<socklen_t>(std::min(bytes.size(), kLongestSocketAddress));
+  std::memcpy(&parsed.bytes, bytes.data(), parsed.length);
+  if (parsed.length < sizeof(sa_family_t)) return parsed;
   parsed.family = parsed.bytes.ss_family;
-  if (parsed.family == AF_INET) return read_ipv4(parsed);
-  if (parsed.family == AF_INET6) return read_ipv6(parsed);
-  parsed.kind = parsed.family == AF_UNSPEC ? AddressKind::kNone : AddressKind::kOther;
+  if (parsed.family == AF_INET)
+    read_ipv4(parsed);
+  else if (parsed.family == AF_INET6)
+    read_ipv6(parsed);
+  else
+    parsed.kind = parsed.family == AF_UNSPEC ? AddressKind::kNone : AddressKind::kOther;
   return parsed;
 }
 

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <tl/expected.hpp>
 
 #include "broker/policy/rule.h"
 
@@ -21,6 +20,7 @@ enum class AddressKind : std::uint8_t {
   kNone,      // AF_UNSPEC: takes the peer away from a socket
   kInternet,  // AF_INET, AF_INET6
   kOther,     // AF_UNIX, AF_NETLINK, …
+  kMalformed, // shorter than its family needs: no destination; what the kernel says to it is the kernel's business
 };
 
 struct SocketAddress {
@@ -34,9 +34,8 @@ struct SocketAddress {
   socklen_t length = 0;
 };
 
-// Reads an address. Errors: EINVAL, as the kernel has it, for one that is shorter than its family needs (IPv4: 16
-// bytes; IPv6: 24, RFC 2133), shorter than a family, or longer than kLongestSocketAddress.
-[[nodiscard]] tl::expected<SocketAddress, int> parse_socket_address(std::span<const std::byte> bytes);
+// Reads an address of at most kLongestSocketAddress bytes. IPv4 needs 16 of them, IPv6 24 (RFC 2133).
+[[nodiscard]] SocketAddress parse_socket_address(std::span<const std::byte> bytes);
 
 // The same destination as the kernel understands it: the unspecified address (0.0.0.0, ::, ::ffff:0.0.0.0) means the
 // loopback address to connect(2).

@@ -60,12 +60,16 @@ UniqueFd make_host_socket(const CallerSocket& caller) {
   return made;
 }
 
-// TCP of IPv6 takes addresses of IPv6 only, and the reverse; the kernel's own answer otherwise.
-bool fits(const CallerSocket& caller, const SocketAddress& address) { return caller.domain == address.family; }
+// An address to which the socket could connect: TCP of IPv6 takes those of IPv6 only, and the reverse.
+bool fits(const CallerSocket& caller, const SocketAddress& address) {
+  return caller.is_tcp() && address.kind == AddressKind::kInternet && caller.domain == address.family;
+}
 
 std::string text_of(const SocketAddress& address) {
   return address.kind == AddressKind::kInternet ? address_text(address.address, address.port) : std::string();
 }
+
+constexpr std::string_view kNotElsewhere = "a granted connection cannot be aimed elsewhere";
 
 constexpr const char* kWhyContinue =
     "unix sockets are bounded by the view and by Landlock, and so is what the call could turn into: TCP is refused to "
@@ -126,9 +130,7 @@ std::variant<std::unique_ptr<CallCopy>, Answer> SocketCalls::read(const Notifica
   const auto wanted = std::span(bytes).first(static_cast<std::size_t>(length));
   if (auto read = read_memory(call.thread, call.call.args[1], wanted); !read)
     return Answer(AnswerErrno{errno_of(read.error())});
-  auto address = parse_socket_address(wanted);
-  if (!address) return Answer(AnswerErrno{address.error()});
-  copy->address = *address;
+  copy->address = parse_socket_address(wanted);
   return copy;
 }
 
@@ -152,16 +154,15 @@ Answer SocketCalls::connect(std::uint64_t id, Call& call) {
   const CallerSocket& socket = call.socket;
   if (!socket.is_internet()) return other_family(call);
   const bool on_host = socket.network == SocketNetwork::kHost;
-  if (call.address.kind == AddressKind::kNone && on_host)
-    return deny(call, "a granted connection cannot be aimed elsewhere");
-  if (call.address.kind == AddressKind::kNone || (!socket.is_tcp() && !on_host)) return connect_in_place(id, call);
-  if (!fits(socket, call.address)) return AnswerErrno{EAFNOSUPPORT};
+  // Nothing that leads out of the sandbox's own network; the kernel's own answer.
+  if (!fits(socket, call.address) && !on_host) return connect_in_place(id, call);
+  if (!fits(socket, call.address)) return deny(call, std::string(kNotElsewhere));
   call.address.address = as_destination(call.address.address);
   AddressDecision decision = rules_.decide_connect(call.address.address, call.address.port);
   if (decision.verdict == AddressVerdict::kDenied) return deny(call, std::move(decision.because));
   // A socket of the host takes what is allowed on the host, and nothing else: its loopback would be the host's.
   if (on_host && decision.verdict == AddressVerdict::kOwn)
-    return deny(call, "a granted connection cannot be aimed elsewhere");
+    return deny(call, std::string(kNotElsewhere));
   if (on_host) {
     call.address.length = write_socket_address(socket.domain, call.address, call.address.bytes);
     return connect_in_place(id, call);
@@ -223,8 +224,8 @@ Answer SocketCalls::bind(std::uint64_t id, Call& call) {
   const CallerSocket& socket = call.socket;
   if (!socket.is_internet()) return other_family(call);
   if (socket.network == SocketNetwork::kHost) return deny(call, "a granted connection cannot be bound elsewhere");
-  const bool ruled = socket.is_tcp() && call.address.kind == AddressKind::kInternet && fits(socket, call.address);
-  if (ruled && rules_.decide_bind(call.address.address, call.address.port).verdict == AddressVerdict::kHost)
+  if (fits(socket, call.address) &&
+      rules_.decide_bind(call.address.address, call.address.port).verdict == AddressVerdict::kHost)
     return bind_on_host(id, call);
   // In the sandbox's own network.
   return done(::bind(socket.descriptor.get(), as_kernel_has_it(call.address.bytes), call.address.length));

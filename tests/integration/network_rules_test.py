@@ -142,6 +142,53 @@ def test_errors(case):
                      ["0", REFUSED, REFUSED, DENIED, "0", "0", DENIED, DENIED, DENIED, DENIED, DENIED])
 
 
+ODD_CALLS = """
+import ctypes, struct, mmap
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *arguments):
+    ctypes.set_errno(0)
+    code = errno.errorcode.get(ctypes.get_errno(), "0") if getattr(libc, name)(*arguments) < 0 else "0"
+    return f"{where} {name} {arguments}: {code}"
+four = struct.pack("=HHI8x", 2, 0, 0x0100007f)
+closed = struct.pack("=H", 2) + struct.pack("!H", int(sys.argv[1])) + bytes([127, 0, 0, 1]) + bytes(8)
+six = struct.pack("=HHI16sI", 10, 0, 0, bytes(15) + b"\\1", 0)
+page = mmap.mmap(-1, 8192)
+base = ctypes.addressof(ctypes.c_char.from_buffer(page))
+libc.mprotect(ctypes.c_void_p(base + 4096), 4096, 0)
+page[4088:4096] = closed[:8]
+edge = ctypes.c_void_p(base + 4088)
+results = []
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for family in (socket.AF_INET, socket.AF_INET6):
+        where = f"{kind.name} {family.name}"
+        def fd():  # every time the same number
+            os.dup2(socket.socket(family, kind).detach(), 500)
+            return 500
+        for name in ("connect", "bind"):
+            results += [call(name, fd(), None, 16), call(name, fd(), ctypes.c_void_p(8), 16), call(name, fd(), edge, 16)]
+            results += [call(name, fd(), four, n) for n in (-1, 0, 1, 2, 15, 129, 1 << 20)]
+            results += [call(name, fd(), six, n) for n in (2, 23, 24, 28)]
+            results += [call(name, fd(), struct.pack("=H", f) + bytes(126), 128) for f in (1, 16, 17, 40, 255, 65535)]
+            results += [call(name, n, closed, 16) for n in (-1, 9999, 0)]
+        results += [call("connect", fd(), closed, n) for n in (16, 100, 128)]
+        results += [call("listen", fd(), n) for n in (0, -1, 1 << 20)] + [call("listen", n, 1) for n in (-1, 9999, 0)]
+        s = fd(); results += [call("listen", s, 1), call("connect", s, closed, 16), call("bind", s, four, 16)]
+        s = fd(); results += [call("bind", s, four if family == 2 else six, 28), call("bind", s, four, 16)]
+print("\\n".join(results).replace(str(edge), "edge"))
+"""
+
+
+def test_odd_arguments_have_the_kernels_answers(case):
+    """Null and unmapped addresses, a page that ends too early, lengths, families, and descriptors of other kinds."""
+    program = ["/usr/bin/python3", "-c", "import socket, sys, errno, os\n" + ODD_CALLS, str(closed_port())]
+    native = case.on_host(*program, stdin=-3).stdout
+    with serving(page(case)) as server:
+        inside = case.output(*profile(case, f"localhost:{server.port}"), program=program)
+    different = [f"{here!r} is not {there!r}" for here, there in zip(inside.splitlines(), native.splitlines()) if here != there]
+    expect_equal(different, [])
+    expect_in("EFAULT", native)
+
+
 def test_ipv6_loopback(case):
     try:
         with serving(page(case), "::1") as server:
