@@ -69,6 +69,9 @@ std::string text_of(const SocketAddress& address) {
   return address.kind == AddressKind::kInternet ? address_text(address.address, address.port) : std::string();
 }
 
+// Of one run. The kernel does not tell when such a socket ends, so they are never forgotten.
+constexpr std::size_t kBoundLimit = 10'000;
+
 constexpr std::string_view kNotElsewhere = "a granted connection cannot be aimed elsewhere";
 
 constexpr const char* kWhyContinue =
@@ -198,7 +201,7 @@ Answer SocketCalls::go_on(std::uint64_t id, WaitingConnect connect, int error) {
   if (waits && !connect.deadline) connect.deadline = send_deadline(connect.socket());
   const bool late = connect.deadline && now >= *connect.deadline;
   if (waits && !late && waiting_.add(id, connect)) return AnswerLater{};
-  if (waits && !late) error = ENOMEM;
+  if (waits && !late) error = ENOBUFS;
   // What connect(2) says about an attempt that goes on without its caller; SO_ERROR tells the end.
   if (error == EALREADY && (connect.made.valid() || late)) error = EINPROGRESS;
   if (connect.made.valid() && (error == 0 || error == EINPROGRESS))
@@ -232,6 +235,7 @@ Answer SocketCalls::bind(std::uint64_t id, Call& call) {
 }
 
 Answer SocketCalls::bind_on_host(std::uint64_t id, Call& call) {
+  if (bound_.size() >= kBoundLimit) return AnswerErrno{ENOBUFS};
   UniqueFd made = make_host_socket(call.socket);
   if (!made.valid()) return AnswerErrno{errno};
   call.address.length = write_socket_address(call.socket.domain, call.address, call.address.bytes);

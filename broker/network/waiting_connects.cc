@@ -16,6 +16,7 @@ Result<WaitingConnects> WaitingConnects::make() {
 }
 
 bool WaitingConnects::add(std::uint64_t id, WaitingConnect& connect) {
+  if (connects_.size() >= kWaitingConnectLimit) return false;
   epoll_event event{};
   event.events = EPOLLOUT;
   event.data.u64 = id;

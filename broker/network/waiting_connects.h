@@ -5,6 +5,7 @@
 #define WRIT_BROKER_NETWORK_WAITING_CONNECTS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -16,6 +17,9 @@
 #include "broker/network/socket_address.h"
 
 namespace writ {
+
+// At one time: each holds two descriptors of the broker.
+inline constexpr std::size_t kWaitingConnectLimit = 256;
 
 struct WaitingConnect {
   CallerSocket caller;
@@ -31,7 +35,7 @@ class WaitingConnects {
  public:
   [[nodiscard]] static Result<WaitingConnects> make();
 
-  // Keeps `connect` until take(). False when it cannot be watched; then it stays where it is.
+  // Keeps `connect` until take(). False when it cannot be watched, or at the limit; then it stays where it is.
   [[nodiscard]] bool add(std::uint64_t id, WaitingConnect& connect);
   // Those whose socket is ready, or whose deadline has passed.
   [[nodiscard]] std::vector<std::uint64_t> due() const;
