@@ -42,7 +42,9 @@ void add_run_options(CLI::App& run, RunOptions& options, RunFlags& flags) {
   run.add_option("-C,--workspace", options.workspace, "Workspace instead of the current directory")->type_name("DIR");
   run.add_option("--chdir", options.start_directory, "Start in this directory of the sandbox instead of the workspace")
       ->type_name("DIR");
-  run.add_option("--nested", flags.nested)->group("");  // not for people: command_service.h
+  // Not for people: what a run tells the nested runs of its commands.
+  run.add_option("--nested", flags.nested)->group("");
+  run.add_option("--protect", options.protect)->allow_extra_args(false)->group("");
   run.add_option("-r,--read", options.read, "Grant a file or tree for reading")
       ->type_name("PATH")
       ->allow_extra_args(false);

@@ -247,7 +247,7 @@ Run::Step Run::serve_calls() {
     network_ = std::move(*door);
   }
   if (!command_launcher_) return {};
-  auto plan = plan_nested_runs(options_, *setup_);
+  auto plan = plan_nested_runs(options_, *setup_, prepared_->view);
   if (!plan) return tl::unexpected<LaunchError>(writ_error(std::move(plan.error())));
   commands_.emplace(*calls_, std::move(*command_launcher_), prepared_->view.commands, std::move(*plan));
   return {};

@@ -19,6 +19,7 @@ struct RunOptions {
   std::string start_directory;                // --chdir DIR, empty: the workspace
   std::vector<std::string> read;              // --read PATH
   std::vector<std::string> write;             // --write PATH
+  std::vector<std::string> protect;           // --protect PATH, given by Writ to its nested runs
   std::vector<std::string> environment;       // --env NAME or NAME=VALUE
   std::vector<std::string> preferred_layers;  // --prefer LAYER
   std::string timeout;                        // --timeout DURATION, empty: as the profile says

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
@@ -124,6 +125,14 @@ Status protect_profile_file(Profile& profile, const std::string& typed, const Pe
   return {};
 }
 
+// What an outer run protects stays as it is for its commands, too, whatever their profile says.
+void protect_for_outer_run(Profile& profile, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths)
+    for (const PathGrant& grant : profile.filesystem.grants)
+      if (grant.access == PathAccess::kWrite && path.starts_with(grant.path + "/"))
+        profile.filesystem.protect.push_back(path.substr(grant.path.size() + 1));
+}
+
 // A command's profile is loaded when the command is run. That there is one is found out now, not in the middle of work.
 Status find_command_profiles(const Profile& profile, const Person& person) {
   const ProfileStore store(person.configuration_home);
@@ -152,6 +161,7 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
   WRIT_TRY(protect_profile_file(profile, options.profile, person));
+  protect_for_outer_run(profile, options.protect);
   WRIT_TRY(find_command_profiles(profile, person));
   replace_missing_layers(profile);
   if (!options.timeout.empty()) {
@@ -199,7 +209,30 @@ Result<BpfProgram> make_listener_filter(const Profile& profile) {
 
 }  // namespace
 
-Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup) {
+namespace {
+
+// Protection inside of a writable tree is made of mounts, and a mount goes away when another sandbox replaces what it
+// is mounted on (rename(2) over it): the tool could ask for a command that does, and write afterwards. So the nested
+// runs get the same places as mounts of their own, which they can neither change nor replace. Names that do not exist
+// yet are among them: what one of two runs in the same directory takes away, the other must not make.
+std::vector<std::string> protected_places(const Profile& profile, const View& view) {
+  std::vector<std::string> places;
+  for (const PathGrant& grant : profile.filesystem.grants) {
+    if (grant.access != PathAccess::kWrite) continue;
+    for (const std::string& name : profile.filesystem.protect) places.push_back(grant.path + "/" + name);
+    for (const ViewEntry& entry : view.entries) {
+      const bool covers = entry.kind == "protected" || entry.kind == "hidden" || entry.kind == "command";
+      if (covers && entry.path.starts_with(grant.path + "/")) places.push_back(entry.path);
+    }
+  }
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  return places;
+}
+
+}  // namespace
+
+Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup, const View& view) {
   NestedRunPlan plan;
   plan.profile = options.profile;
   if (names_profile_file(options.profile)) {
@@ -208,6 +241,7 @@ Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup
   plan.workspace = setup.workspace;
   plan.nesting = {options.nesting.depth + 1, setup.workspace_object.device, setup.workspace_object.inode, ::getpid()};
   // Nothing that widens: what a command may is what its own profile says.
+  for (const std::string& place : protected_places(setup.profile, view)) plan.inherited.push_back("--protect=" + place);
   if (options.network == "none") plan.inherited.emplace_back("--network=none");
   if (options.verbosity == Verbosity::kQuiet) plan.inherited.emplace_back("--quiet");
   return plan;

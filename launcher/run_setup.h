@@ -31,8 +31,9 @@ struct RunSetup {
 // Errors: a bad option, a bad profile, a missing workspace, a system call name nobody knows.
 [[nodiscard]] Result<RunSetup> set_up_run(const RunOptions& options, Person person);
 
-// What the nested runs of this one's commands get on their command lines.
-[[nodiscard]] Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup);
+// What the nested runs of this one's commands get on their command lines. `view` is this run's.
+[[nodiscard]] Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup,
+                                                     const View& view);
 
 }  // namespace writ
 

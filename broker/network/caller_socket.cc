@@ -33,7 +33,8 @@ std::uint64_t socket_cookie(int socket) { return option<std::uint64_t>(socket, S
 tl::expected<CallerSocket, int> take_caller_socket(pid_t thread, int number, std::uint64_t host) {
   auto taken = take_descriptor_of(thread, number);
   if (!taken) return tl::unexpected<int>(taken.error());
-  const int socket = taken->get();
+  PromptSocket copy(std::move(*taken));
+  const int socket = copy.get();
   const auto domain = option<int>(socket, SO_DOMAIN);
   const auto type = option<int>(socket, SO_TYPE);
   const auto network = network_cookie(socket);
@@ -42,7 +43,7 @@ tl::expected<CallerSocket, int> take_caller_socket(pid_t thread, int number, std
   if (!type || !network) return tl::unexpected<int>(EPERM);
   const int file_flags = ::fcntl(socket, F_GETFL);
   const std::optional<int> flags = descriptor_flags(thread, number);
-  CallerSocket found{thread, number, std::move(*taken), *domain, *type};
+  CallerSocket found{thread, number, std::move(copy), *domain, *type};
   found.network = *network == host ? SocketNetwork::kHost : SocketNetwork::kSandbox;
   // Not to be seen any more: closed by another thread. Then close-on-exec is the choice that leaks nothing.
   found.close_on_exec = !flags || (*flags & O_CLOEXEC) != 0;

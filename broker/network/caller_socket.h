@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <tl/expected.hpp>
 
-#include "broker/base/unique_fd.h"
+#include "broker/network/prompt_socket.h"
 
 namespace writ {
 
@@ -20,7 +20,7 @@ enum class SocketNetwork : std::uint8_t { kSandbox, kHost };
 struct CallerSocket {
   pid_t thread = 0;
   int number = -1;      // in the caller's table
-  UniqueFd descriptor;  // our copy
+  PromptSocket descriptor;  // our copy
   int domain = 0;
   int type = 0;
   SocketNetwork network = SocketNetwork::kSandbox;

@@ -19,6 +19,7 @@ constexpr std::uint32_t kFastOpen = MSG_FASTOPEN;
 // Numbers of options that Debian 12's headers lack or hide behind _GNU_SOURCE; the same on both architectures.
 constexpr std::uint32_t kBindToDevice = 25, kBindToInterface = 62;
 constexpr std::uint32_t kIpOptions = 4, kIpUnicastInterface = 50;
+constexpr std::uint32_t kFastOpenConnect = 30;
 constexpr std::uint32_t kIpv6PacketOptions = 6, kIpv6RoutingHeader = 57, kIpv6UnicastInterface = 76;
 
 std::uint32_t number_of(std::string_view name) {
@@ -60,6 +61,7 @@ std::vector<TrappedCall> network_traps() {
       {number_of("setsockopt"),
        TrapScope::kWhen,
        {options(SOL_SOCKET, {kBindToDevice, kBindToInterface}), options(IPPROTO_IP, {kIpOptions, kIpUnicastInterface}),
+        options(IPPROTO_TCP, {kFastOpenConnect}),
         options(IPPROTO_IPV6, {kIpv6PacketOptions, kIpv6RoutingHeader, kIpv6UnicastInterface})}},
   };
 }

@@ -9,7 +9,7 @@
 namespace writ {
 
 // connect, bind and listen always; sending with MSG_FASTOPEN, which connects as well; and the socket options that lead
-// an established connection elsewhere (source routes, another interface). sendto and sendmsg with an address are not
+// an established connection elsewhere (source routes, another interface) or let sending connect (TCP_FASTOPEN_CONNECT). sendto and sendmsg with an address are not
 // trapped: sockets of the sandbox's own network reach nothing but itself, and the others, all of them TCP, ignore it.
 [[nodiscard]] std::vector<TrappedCall> network_traps();
 

@@ -54,8 +54,8 @@ std::optional<std::chrono::steady_clock::time_point> send_deadline(int socket) {
 }
 
 // A socket on the host, with the caller's options, that waits for nothing.
-UniqueFd make_host_socket(const CallerSocket& caller) {
-  UniqueFd made(::socket(caller.domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
+PromptSocket make_host_socket(const CallerSocket& caller) {
+  PromptSocket made(UniqueFd(::socket(caller.domain, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP)));
   if (made.valid()) copy_socket_options(caller.descriptor.get(), made.get());
   return made;
 }
@@ -96,6 +96,7 @@ Result<std::unique_ptr<SocketCalls>> SocketCalls::attach(const AddressRules& rul
   if (!host)
     return fail_errno(host.error(), "cannot tell the sandbox's sockets from the host's",
                       "rules about addresses need Linux 5.14");
+  PromptSocket::take_over_alarm();
   WRIT_ASSIGN(WaitingConnects waiting, WaitingConnects::make());
   std::unique_ptr<SocketCalls> made(
       new SocketCalls(rules, loop, floor, std::move(on_denied), *host, std::move(waiting)));
@@ -176,7 +177,7 @@ Answer SocketCalls::connect(std::uint64_t id, Call& call) {
 
 // The caller's own file, connected by us: where it reaches is bounded by its network, or was allowed.
 Answer SocketCalls::connect_in_place(std::uint64_t id, Call& call) {
-  WaitingConnect connect{std::move(call.socket), call.address, UniqueFd(), std::nullopt};
+  WaitingConnect connect{std::move(call.socket), call.address, PromptSocket(), std::nullopt};
   const int socket = connect.socket();
   // So that we do not wait ourselves. The caller's other threads can see it; it is put back in go_on() or abandon().
   if (!connect.caller.non_blocking) (void)::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
@@ -185,7 +186,7 @@ Answer SocketCalls::connect_in_place(std::uint64_t id, Call& call) {
 }
 
 Answer SocketCalls::connect_on_host(std::uint64_t id, Call& call) {
-  UniqueFd made = make_host_socket(call.socket);
+  PromptSocket made = make_host_socket(call.socket);
   if (!made.valid()) return AnswerErrno{errno};
   call.address.length = write_socket_address(call.socket.domain, call.address, call.address.bytes);
   int error = try_connect(made.get(), call.address.bytes, call.address.length);
@@ -212,7 +213,7 @@ Answer SocketCalls::go_on(std::uint64_t id, WaitingConnect connect, int error) {
 
 // The broker's socket takes the place of the caller's, under the same number. Without WAIT_KILLABLE_RECV a signal could
 // come between the two steps; the listener filter always asks for it.
-Answer SocketCalls::hand_over(std::uint64_t id, CallerSocket& caller, UniqueFd made, int error) {
+Answer SocketCalls::hand_over(std::uint64_t id, CallerSocket& caller, PromptSocket made, int error) {
   const auto registrations = find_epoll_registrations(caller.thread, caller.number);
   set_blocking_as(caller, made.get());
   // The old socket must end when its number is taken, and with it what epoll instances know about it.
@@ -236,7 +237,7 @@ Answer SocketCalls::bind(std::uint64_t id, Call& call) {
 
 Answer SocketCalls::bind_on_host(std::uint64_t id, Call& call) {
   if (bound_.size() >= kBoundLimit) return AnswerErrno{ENOBUFS};
-  UniqueFd made = make_host_socket(call.socket);
+  PromptSocket made = make_host_socket(call.socket);
   if (!made.valid()) return AnswerErrno{errno};
   call.address.length = write_socket_address(call.socket.domain, call.address, call.address.bytes);
   if (::bind(made.get(), as_kernel_has_it(call.address.bytes), call.address.length) != 0) return AnswerErrno{errno};

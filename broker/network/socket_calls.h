@@ -67,7 +67,7 @@ class SocketCalls final : public NotificationHandler {
   [[nodiscard]] Answer connect_on_host(std::uint64_t id, Call& call);
   [[nodiscard]] Answer bind_on_host(std::uint64_t id, Call& call);
   [[nodiscard]] Answer go_on(std::uint64_t id, WaitingConnect connect, int error);
-  [[nodiscard]] Answer hand_over(std::uint64_t id, CallerSocket& caller, UniqueFd made, int error);
+  [[nodiscard]] Answer hand_over(std::uint64_t id, CallerSocket& caller, PromptSocket made, int error);
 
   const AddressRules& rules_;
   NotificationLoop& loop_;

@@ -24,7 +24,7 @@ inline constexpr std::size_t kWaitingConnectLimit = 256;
 struct WaitingConnect {
   CallerSocket caller;
   SocketAddress address;
-  UniqueFd made;  // the broker's socket on the host; none: the caller's own socket is being connected
+  PromptSocket made;  // the broker's socket on the host; none: the caller's own socket is being connected
   // The caller's SO_SNDTIMEO, after which connect(2) returns EINPROGRESS. Without it the kernel ends the attempt.
   std::optional<std::chrono::steady_clock::time_point> deadline;
 

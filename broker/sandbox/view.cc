@@ -471,7 +471,8 @@ Status ViewBuilder::place_all() {
   }
   WRIT_TRY(place_accounts());
   WRIT_ASSIGN(view_.commands, place_commands(*mounts_, profile_, options_.commands));
-  for (const RuledProgram& program : view_.commands) note(program.names.front(), "command");
+  for (const RuledProgram& program : view_.commands)
+    for (const std::string& name : program.names) note(name, "command");
   return {};
 }
 

@@ -374,6 +374,43 @@ def test_options_that_are_inherited(case):
         expect_in("dev", lines)
 
 
+def test_protection_of_the_outer_run(case):
+    """A command whose own profile may write .git/config cannot take the outer run's protection of it away."""
+    need("git")
+    for words in (["init", "-q", "."], ["config", "user.name", "me"], ["config", "user.email", "me@example.org"]):
+        case.on_host("git", *words)
+    before = (case.workspace / ".git/config").read_text()
+    main_profile = ruled(case, "  - {program: git, effect: allow, profile: git}\n  - {program: mv, effect: allow, profile: git}\n")
+    script = ("git config user.name you; echo $?; cp .git/config new; mv new .git/config; echo $?; mv .git away; echo $?; "
+              "echo evil >> .git/config; echo $?; git commit -q --allow-empty -m first; git log --oneline | wc -l")
+    result = case.run("--profile", main_profile, program=["sh", "-c", script])
+    first, second, third, fourth, commits = result.stdout.split()
+    assert "0" not in (first, second, third, fourth), result.stdout
+    expect_equal((commits, (case.workspace / ".git/config").read_text()), ("1", before))
+
+
+@only("root")
+def test_directory_that_is_mounted_twice(case):
+    """One link, two names: the directory is granted at both of its places."""
+    show = tool(case, "show", "echo ran")
+    (case.base / "twice").mkdir()
+    main_profile = ruled(case, f"  - {{program: '{show}', effect: deny}}\n")
+    prefix = ["unshare", "-m", "sh", "-ec", f'mount --bind {case.base}/bin {case.base}/twice; exec "$@"', "x"]
+    script = f"{case.base}/twice/show; echo $?; {show}; echo $?"
+    result = case.run("--profile", main_profile, "--read", case.base / "twice", prefix=prefix, program=["sh", "-c", script])
+    expect_equal((result.stdout, result.returncode), ("126\n126\n", 0))
+
+
+def test_program_in_the_workspace(case):
+    """Where the tool can write, the name is under the rule; it can neither be moved away nor replaced."""
+    case.write("prog", "#!/bin/sh\necho ran\n", 0o755)
+    main_profile = ruled(case, "  - {program: '${workspace}/prog', effect: deny}\n  - {program: mv, effect: allow}\n")
+    script = "./prog; echo $?; mv prog x; echo $?; cp /bin/true y; mv y prog; echo $?; ln prog z; echo $?; rm -f prog; ./prog; echo $?"
+    result = case.run("--profile", main_profile, program=["sh", "-c", script])
+    first, *others, last = result.stdout.split()
+    expect_equal((first, last, "0" in others), ("126", "126", False))
+
+
 def test_nested_is_not_for_people(case):
     for text in ("0:1:2:3", "x", "1", "1:2", "1:2:3", "1:2:3:4:5", "-1:2:3:4"):
         case.refused(f"--nested={text}", says="nested")
