@@ -64,7 +64,7 @@ class Run {
   std::optional<PreparedLaunch> prepared_;
   std::optional<PersistenceGuard> guard_;
   std::optional<CommandLauncher> command_launcher_;
-  std::optional<NotificationLoop> calls_;   // before the two that answer them
+  std::optional<NotificationLoop> calls_;  // before the two that answer them
   std::unique_ptr<NetworkDoor> network_;
   std::optional<CommandService> commands_;  // after prepared_, whose programs it borrows
   std::optional<GuardReport> guard_report_;
@@ -295,9 +295,7 @@ void Run::finish_guard() {
 }
 
 void Run::supervise() {
-  SessionServices services{guard_ ? &*guard_ : nullptr,
-                           calls_ ? &*calls_ : nullptr,
-                           commands_ ? &*commands_ : nullptr,
+  SessionServices services{guard_ ? &*guard_ : nullptr, calls_ ? &*calls_ : nullptr, commands_ ? &*commands_ : nullptr,
                            network_ ? &network_->calls() : nullptr,
                            options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson};
   RunSession session(**broker_.init, *streams_, services, setup_->profile.limits, signals_->get());

@@ -43,7 +43,8 @@ UniqueFd open_process(pid_t thread) {
 
 bool is_epoll(pid_t thread, const char* number) {
   char target[32] = {};
-  const ssize_t length = ::readlink(proc_path(thread, std::string("fd/").append(number)).c_str(), target, sizeof target);
+  const ssize_t length =
+      ::readlink(proc_path(thread, std::string("fd/").append(number)).c_str(), target, sizeof target);
   return length > 0 && std::string_view(target, static_cast<std::size_t>(length)) == "anon_inode:[eventpoll]";
 }
 

@@ -3,7 +3,8 @@
 //
 // Rules speak of the host's addresses. The loopback addresses mean the sandbox's own network, and the host's only where
 // an allow rule names them: `localhost:8080` (127.0.0.1 and ::1), `127.0.0.1:8080`, `[::1]:8080`. A rule for every host
-// (`*:443`) or a block that merely contains them does not. Names are not looked up: rules with other names match nothing.
+// (`*:443`) or a block that merely contains them does not. Names are not looked up: rules with other names match
+// nothing.
 #ifndef WRIT_BROKER_NETWORK_ADDRESS_RULES_H_
 #define WRIT_BROKER_NETWORK_ADDRESS_RULES_H_
 

@@ -19,7 +19,7 @@ enum class SocketNetwork : std::uint8_t { kSandbox, kHost };
 
 struct CallerSocket {
   pid_t thread = 0;
-  int number = -1;      // in the caller's table
+  int number = -1;          // in the caller's table
   PromptSocket descriptor;  // our copy
   int domain = 0;
   int type = 0;

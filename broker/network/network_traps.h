@@ -9,8 +9,9 @@
 namespace writ {
 
 // connect, bind and listen always; sending with MSG_FASTOPEN, which connects as well; and the socket options that lead
-// an established connection elsewhere (source routes, another interface) or let sending connect (TCP_FASTOPEN_CONNECT). sendto and sendmsg with an address are not
-// trapped: sockets of the sandbox's own network reach nothing but itself, and the others, all of them TCP, ignore it.
+// an established connection elsewhere (source routes, another interface) or let sending connect (TCP_FASTOPEN_CONNECT).
+// sendto and sendmsg with an address are not trapped: sockets of the sandbox's own network reach nothing but itself,
+// and the others, all of them TCP, ignore it.
 [[nodiscard]] std::vector<TrappedCall> network_traps();
 
 // The errno for a trapped call that is never done, whatever its arguments; 0 for connect, bind and listen.

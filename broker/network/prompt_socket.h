@@ -1,8 +1,8 @@
 // PromptSocket: owns a socket of which a tool has copies too, and closes it without waiting.
 //
-// Whoever closes the last copy of a connected socket waits as long as its SO_LINGER says, and a tool can arrange that it
-// is the broker: it sets the option, and closes its own copy while the broker has one. So the wait is interrupted, by a
-// signal of a timer, after some milliseconds; the kernel then goes on with the connection by itself.
+// Whoever closes the last copy of a connected socket waits as long as its SO_LINGER says, and a tool can arrange that
+// it is the broker: it sets the option, and closes its own copy while the broker has one. So the wait is interrupted,
+// by a signal of a timer, after some milliseconds; the kernel then goes on with the connection by itself.
 //
 // Threads: the thread of the notification loop only; the timer (ITIMER_REAL, SIGALRM) belongs to this class.
 #ifndef WRIT_BROKER_NETWORK_PROMPT_SOCKET_H_

@@ -17,10 +17,10 @@ namespace writ {
 inline constexpr std::size_t kLongestSocketAddress = sizeof(sockaddr_storage);
 
 enum class AddressKind : std::uint8_t {
-  kNone,      // AF_UNSPEC: takes the peer away from a socket
-  kInternet,  // AF_INET, AF_INET6
-  kOther,     // AF_UNIX, AF_NETLINK, …
-  kMalformed, // shorter than its family needs: no destination; what the kernel says to it is the kernel's business
+  kNone,       // AF_UNSPEC: takes the peer away from a socket
+  kInternet,   // AF_INET, AF_INET6
+  kOther,      // AF_UNIX, AF_NETLINK, …
+  kMalformed,  // shorter than its family needs: no destination; what the kernel says to it is the kernel's business
 };
 
 struct SocketAddress {

@@ -151,7 +151,8 @@ Answer SocketCalls::deny(const Call& call, std::string because) const {
 // Only where the profile lets such sockets be made at all (process.unix_sockets, process.netlink).
 Answer SocketCalls::other_family(const Call& call) const {
   if (floor_ == TcpFloor::kLandlock) return AnswerContinue{kWhyContinue};
-  return deny(call, "without Landlock's floor under TCP only internet sockets can be used beside rules about addresses");
+  return deny(call,
+              "without Landlock's floor under TCP only internet sockets can be used beside rules about addresses");
 }
 
 Answer SocketCalls::connect(std::uint64_t id, Call& call) {
@@ -165,8 +166,7 @@ Answer SocketCalls::connect(std::uint64_t id, Call& call) {
   AddressDecision decision = rules_.decide_connect(call.address.address, call.address.port);
   if (decision.verdict == AddressVerdict::kDenied) return deny(call, std::move(decision.because));
   // A socket of the host takes what is allowed on the host, and nothing else: its loopback would be the host's.
-  if (on_host && decision.verdict == AddressVerdict::kOwn)
-    return deny(call, std::string(kNotElsewhere));
+  if (on_host && decision.verdict == AddressVerdict::kOwn) return deny(call, std::string(kNotElsewhere));
   if (on_host) {
     call.address.length = write_socket_address(socket.domain, call.address, call.address.bytes);
     return connect_in_place(id, call);

@@ -22,8 +22,9 @@ struct CopiedOption {
   ValueForm form = ValueForm::kAsIs;
 };
 
-// Not among them: SO_REUSEPORT, by which a socket would share the port of a server of the same user; what needs a privilege, what names an interface or a route, TCP_FASTOPEN_CONNECT (a connect that has
-// not happened yet), and time stamps and filters, which are set after connecting where they are set at all.
+// Not among them: SO_REUSEPORT, by which a socket would share the port of a server of the same user; what needs a
+// privilege, what names an interface or a route, TCP_FASTOPEN_CONNECT (a connect that has not happened yet), and time
+// stamps and filters, which are set after connecting where they are set at all.
 constexpr std::array kCopied = {
     CopiedOption{SOL_SOCKET, SO_REUSEADDR},
     CopiedOption{SOL_SOCKET, SO_KEEPALIVE},

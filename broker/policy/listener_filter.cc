@@ -62,7 +62,8 @@ bool lets_hand_over_pass(const TrappedCall& call) {
   constexpr std::uint8_t kFlags = 2;
   constexpr std::uint32_t kHandOverFlags = 0x4000;  // MSG_NOSIGNAL
   const auto excludes = [](const ArgumentTest& test) {
-    const bool passes = std::find(test.values.begin(), test.values.end(), kHandOverFlags & test.mask) != test.values.end();
+    const bool passes =
+        std::find(test.values.begin(), test.values.end(), kHandOverFlags & test.mask) != test.values.end();
     return test.argument == kFlags && !passes;
   };
   return call.scope == TrapScope::kWhen &&

@@ -2,8 +2,8 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include <catch2/catch.hpp>
 #include <array>
+#include <catch2/catch.hpp>
 #include <cstring>
 #include <random>
 #include <vector>
@@ -68,9 +68,7 @@ TEST_CASE("an address is read as the kernel reads it") {
 }
 
 TEST_CASE("an address that is too short is no destination") {
-  const auto malformed = [](const Bytes& bytes) {
-    return parse_socket_address(bytes).kind == AddressKind::kMalformed;
-  };
+  const auto malformed = [](const Bytes& bytes) { return parse_socket_address(bytes).kind == AddressKind::kMalformed; };
   for (std::size_t length = 0; length < 16; ++length) CHECK(malformed(ipv4(1, 1, length)));
   for (std::size_t length = 0; length < 24; ++length) CHECK(malformed(ipv6("::1", 1, length)));
   for (std::size_t length = 16; length <= 128; ++length) CHECK(!malformed(ipv4(1, 1, length)));

@@ -27,7 +27,7 @@ std::uint32_t verdict(const BpfProgram& program, long number, std::uint64_t seco
   return *interpret(program, call);
 }
 
-TEST_CASE("connecting, binding, listening and sending with fast open wait; other sending does not") {
+TEST_CASE("what connects waits for the broker and other sending does not") {
   const auto program = compile_listener_filter(network_traps());
   REQUIRE(program);
   for (const long number : {SYS_connect, SYS_bind, SYS_listen})
@@ -42,7 +42,7 @@ TEST_CASE("connecting, binding, listening and sending with fast open wait; other
   CHECK(verdict(*program, SYS_accept4) == SECCOMP_RET_ALLOW);
 }
 
-TEST_CASE("options that lead a connection elsewhere wait, all others do not") {
+TEST_CASE("options that lead a connection elsewhere wait and all others do not") {
   const auto program = compile_listener_filter(network_traps());
   REQUIRE(program);
   const auto option = [&](std::uint64_t level, std::uint64_t name) {
@@ -82,7 +82,7 @@ TEST_CASE("what an epoll instance watches is read from its fdinfo") {
     CHECK(!watched_events(other, 12));
 }
 
-TEST_CASE("registrations are found, and made again for another file under the same number") {
+TEST_CASE("epoll registrations are found and made again for another file under the same number") {
   const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
   UniqueFd old(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   epoll_event event{};

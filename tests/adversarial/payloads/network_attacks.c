@@ -70,8 +70,8 @@ struct pair {
   struct race* race;
   // What the flipping thread changes while the other one calls.
   _Alignas(8) volatile struct sockaddr_in address;
-  atomic_int number;   // the descriptor that is called with
-  int held, idle;      // a granted connection, and a socket that reaches nothing
+  atomic_int number;  // the descriptor that is called with
+  int held, idle;     // a granted connection, and a socket that reaches nothing
 };
 
 static int report(struct race* race) {
@@ -132,7 +132,8 @@ static int race_address(int argc, char** argv) {
 // connection's peer away), the own network, the forbidden port.
 static void* flip_number_and_address(void* argument) {
   struct pair* pair = argument;
-  const unsigned short ports[] = {htons((unsigned short)pair->race->forbidden), htons((unsigned short)pair->race->allowed)};
+  const unsigned short ports[] = {htons((unsigned short)pair->race->forbidden),
+                                  htons((unsigned short)pair->race->allowed)};
   for (unsigned turn = 0; !pair->race->stop; ++turn) {
     dup2((turn & 1) != 0 ? pair->held : pair->idle, pair->number);
     pair->address.sin_family = (turn & 2) != 0 ? AF_UNSPEC : (sa_family_t)pair->race->local_family;
@@ -202,6 +203,54 @@ static int killed_callers(int argc, char** argv) {
   const int fd = granted(port);
   printf("RACE iterations=%d successes=%d violations=%d\n", killed, peer_port(fd) == port, peer_port(fd) != port);
   return peer_port(fd) == port ? stopped(EACCES) : escaped("the wrong peer");
+}
+
+// Closes the socket while the broker looks at it, so that the broker has the last copy of a connection that waits for
+// its peer to take what was sent.
+static void* close_it(void* argument) {
+  close((int)(long)argument);
+  return NULL;
+}
+
+static double seconds_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+// arguments: allowed port (whose server does not read), rounds
+static int linger_race(int argc, char** argv) {
+  (void)argc;
+  const int port = atoi(argv[0]), rounds = atoi(argv[1]);
+  static char data[1 << 20];
+  const struct linger an_hour = {1, 3600};
+  double longest = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const int first = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    connect_to(first, port);
+    setsockopt(first, SOL_SOCKET, SO_LINGER, &an_hour, sizeof an_hour);
+    while (send(first, data, sizeof data, MSG_NOSIGNAL) > 0) {
+    }
+    // A number of its own for every round: a late closer must not close anything of the next one.
+    const int fd = fcntl(first, F_DUPFD_CLOEXEC, 200 + round);
+    close(first);
+    const struct linger none = {0, 0};
+    pthread_t closer;
+    pthread_create(&closer, NULL, close_it, (void*)(long)fd);
+    const double began = seconds_now();
+    connect_to(fd, port);
+    const int probe = granted(port);
+    setsockopt(probe, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(probe);
+    const double spent = seconds_now() - began;
+    if (spent > longest) longest = spent;
+    // Whoever closed last in this process may wait; the broker may not.
+    pthread_detach(closer);
+    if (longest > 5) break;
+  }
+  printf("RACE iterations=%d successes=%d violations=%d\n", rounds, 1, longest > 5);
+  printf("longest %.3f s\n", longest);
+  return longest > 5 ? escaped("the broker waited %.1f s", longest) : stopped(EAGAIN);
 }
 
 // ---- what a granted connection can be turned into
@@ -286,5 +335,5 @@ static int re_aim(int argc, char** argv) {
 
 const struct attack network_attacks[] = {
     {"race-address", race_address, 3}, {"race-number", race_number, 4}, {"killed-callers", killed_callers, 2},
-    {"re-aim", re_aim, 3},             {NULL, NULL, 0},
+    {"linger-race", linger_race, 2},   {"re-aim", re_aim, 3},           {NULL, NULL, 0},
 };
