@@ -7,12 +7,14 @@
 
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <optional>
 
 #include "broker/base/escape.h"
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
 #include "broker/mediation/command_service.h"
+#include "broker/network/network_door.h"
 #include "broker/policy/listener_filter.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/message.h"
@@ -68,11 +70,12 @@ class Run {
   std::optional<PreparedLaunch> prepared_;
   std::optional<PersistenceGuard> guard_;
   std::optional<CommandLauncher> command_launcher_;
+  std::optional<NotificationLoop> calls_;  // before the two that answer them
+  std::unique_ptr<NetworkDoor> network_;
   std::optional<CommandService> commands_;  // after prepared_, whose programs it borrows
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
-  std::optional<NotificationLoop> notifications_;
   UniqueFd ownership_namespace_;
   std::optional<ReportFile> report_file_;
   RunOutcome outcome_;
@@ -199,15 +202,13 @@ Run::Step Run::prepare() {
   request.policy_notice = setup_->policy_notice;
   request.landlock_abi = landlock_abi_;
   if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
+  request.listener_filter = setup_->listener_filter;
   if (companion_ != nullptr) {
     auto listener = companion_->listener_filter();
     if (!listener) return tl::unexpected<LaunchError>(writ_error(std::move(listener.error())));
     request.listener_filter = std::move(*listener);
-  } else if (!setup_->profile.commands.empty()) {
-    auto listener = compile_listener_filter({{kCommandCall, TrapScope::kAlways, {}}});
-    if (!listener) return tl::unexpected<LaunchError>(writ_error(std::move(listener.error())));
-    request.listener_filter = std::move(*listener);
   }
+  if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
   auto prepared = prepare_launch(broker_, std::move(request));
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
@@ -260,15 +261,22 @@ Run::Step Run::start() {
 
 Run::Step Run::serve_calls() {
   if (!prepared_->listener) return {};
+  calls_.emplace(std::move(*prepared_->listener));
   if (companion_ != nullptr) {
-    notifications_.emplace(std::move(*prepared_->listener));
-    companion_->started(*notifications_, (*broker_.init)->init_pid());
+    companion_->started(*calls_, (*broker_.init)->init_pid());
     return {};
   }
+  if (has_address_grants(setup_->profile)) {
+    const bool landlock = prepared_->layers[static_cast<std::size_t>(Layer::kLandlock)].state == LayerState::kActive;
+    const bool refuses_tcp = landlock && landlock_abi_ >= kLandlockTcpAbi;
+    auto door = NetworkDoor::open(setup_->profile, *calls_, refuses_tcp ? TcpFloor::kLandlock : TcpFloor::kNone);
+    if (!door) return tl::unexpected<LaunchError>(writ_error(std::move(door.error())));
+    network_ = std::move(*door);
+  }
+  if (!command_launcher_) return {};
   auto plan = plan_nested_runs(options_, *setup_, prepared_->view);
   if (!plan) return tl::unexpected<LaunchError>(writ_error(std::move(plan.error())));
-  commands_.emplace(std::move(*prepared_->listener), std::move(*command_launcher_), prepared_->view.commands,
-                    std::move(*plan));
+  commands_.emplace(*calls_, std::move(*command_launcher_), prepared_->view.commands, std::move(*plan));
   return {};
 }
 
@@ -278,6 +286,7 @@ RunFacts Run::facts() const {
   facts.setup = setup_ ? &*setup_ : nullptr;
   facts.prepared = prepared_ ? &*prepared_ : nullptr;
   facts.outcome = &outcome_;
+  facts.network_denials = network_ ? &network_->denials() : nullptr;
   facts.commands = commands_ ? &*commands_ : nullptr;
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
   facts.landlock_abi = landlock_abi_;
@@ -313,9 +322,9 @@ void Run::finish_guard() {
 }
 
 void Run::supervise() {
-  SessionServices services{guard_ ? &*guard_ : nullptr, commands_ ? &*commands_ : nullptr,
-                           options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson,
-                           notifications_ ? &*notifications_ : nullptr};
+  SessionServices services{guard_ ? &*guard_ : nullptr, calls_ ? &*calls_ : nullptr, commands_ ? &*commands_ : nullptr,
+                           network_ ? &network_->calls() : nullptr,
+                           options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson};
   RunSession session(**broker_.init, *streams_, services, setup_->profile.limits, signals_->get());
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();

@@ -121,6 +121,27 @@ std::string layer_text(const PreparedLaunch& prepared) {
   return text;
 }
 
+JsonArray network_denials_json(const NetworkDenials& denials) {
+  JsonArray list;
+  for (const NetworkDenial& denial : denials.list()) {
+    JsonObject entry;
+    entry.set("call", std::string(denial.call)).set("address", denial.address).set("because", denial.because);
+    entry.set("times", denial.times);
+    list.add(std::move(entry));
+  }
+  return list;
+}
+
+// The first few: a tool that tries every address must not fill the person's screen. The report has more.
+void add_network_denials(const RunFacts& facts, std::vector<std::string>& lines) {
+  constexpr std::size_t kShown = 10;
+  if (facts.network_denials == nullptr) return;
+  const auto& list = facts.network_denials->list();
+  for (std::size_t i = 0; i < list.size() && i < kShown; ++i) lines.push_back(escape_bytes(list[i].describe()));
+  if (list.size() > kShown)
+    lines.push_back("denied: " + std::to_string(list.size() - kShown) + " more addresses; --report lists them");
+}
+
 }  // namespace
 
 JsonValue run_report_json(const RunFacts& facts) {
@@ -144,6 +165,10 @@ JsonValue run_report_json(const RunFacts& facts) {
   if (facts.commands != nullptr) {
     report.set("commands", commands_json(*facts.commands, facts.setup->profile.sources));
     report.set("commands_not_listed", facts.commands->records_not_listed());
+  }
+  if (facts.network_denials != nullptr) {
+    report.set("network_denials", network_denials_json(*facts.network_denials));
+    report.set("network_denials_not_listed", facts.network_denials->not_listed());
   }
   report.set("terminal_sequences_dropped", facts.dropped_sequences);
   if (facts.outcome != nullptr) {
@@ -197,6 +222,7 @@ std::vector<std::string> run_warnings(const RunFacts& facts) {
     for (const GuardFinding& finding : facts.guard->findings) lines.push_back(finding.describe());
     lines.insert(lines.end(), facts.guard->warnings.begin(), facts.guard->warnings.end());
   }
+  add_network_denials(facts, lines);
   return lines;
 }
 

@@ -7,6 +7,7 @@
 
 #include "broker/base/error.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/network/network_denial.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/json_text.h"
 #include "launcher/run_session.h"
@@ -24,6 +25,7 @@ struct RunFacts {
   const RunOutcome* outcome = nullptr;
   const GuardReport* guard = nullptr;
   const CommandService* commands = nullptr;
+  const NetworkDenials* network_denials = nullptr;
   int landlock_abi = 0;
   std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output
 };

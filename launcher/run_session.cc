@@ -47,11 +47,12 @@ RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, const Sessi
     : sandbox_(sandbox),
       streams_(streams),
       guard_(services.guard),
+      calls_(services.calls),
       commands_(services.commands),
+      sockets_(services.sockets),
       giver_(services.giver),
       limits_(limits),
-      signals_(signals),
-      notifications_(services.notifications) {
+      signals_(signals) {
   if (limits_.wall_time) deadline_ = started_ + *limits_.wall_time;
 }
 
@@ -162,24 +163,40 @@ int RunSession::poll_timeout() const {
     if (other >= 0 && (wait < 0 || other < wait)) wait = other;
   };
   if (TerminalRelay* relay = streams_.relay()) at_most(relay->poll_timeout_ms());
-  if (commands_ != nullptr)
-    if (const auto left = commands_->poll_timeout()) at_most(left->count());
-  if (notifications_ != nullptr)
-    if (const auto sweep = notifications_->poll_timeout()) at_most(sweep->count());
+  const auto at_most_for = [&](const auto* service) {
+    if (service == nullptr) return;
+    if (const auto left = service->poll_timeout()) at_most(left->count());
+  };
+  at_most_for(calls_);
+  at_most_for(commands_);
+  at_most_for(sockets_);
   return static_cast<int>(wait);
+}
+
+void RunSession::add_service_entries(std::vector<pollfd>& entries) const {
+  if (calls_ != nullptr) entries.push_back({calls_->poll_descriptor(), POLLIN, 0});
+  if (sockets_ != nullptr) entries.push_back({sockets_->poll_descriptor(), POLLIN, 0});
+  if (commands_ != nullptr) commands_->add_poll_entries(entries);
+}
+
+// Ends of what callers wait for come before new calls.
+void RunSession::serve(std::span<const pollfd> entries) {
+  if (commands_ != nullptr) commands_->handle_events(entries);
+  if (sockets_ != nullptr) sockets_->finish_waiting();
+  for (const pollfd& entry : entries)
+    if (calls_ != nullptr && entry.fd >= 0 && entry.revents != 0 && entry.fd == calls_->poll_descriptor())
+      calls_->handle_events(entry.revents);
 }
 
 void RunSession::poll_once() {
   std::vector<pollfd> entries{{sandbox_.descriptor(), POLLIN, 0}, {signals_, POLLIN, 0}};
   if (guard_ != nullptr && guard_->poll_descriptor() >= 0) entries.push_back({guard_->poll_descriptor(), POLLIN, 0});
-  if (notifications_ != nullptr && notifications_->poll_descriptor() >= 0)
-    entries.push_back({notifications_->poll_descriptor(), POLLIN, 0});
   streams_.add_poll_entries(entries);
-  if (commands_ != nullptr) commands_->add_poll_entries(entries);
+  add_service_entries(entries);
   if (::poll(entries.data(), entries.size(), poll_timeout()) < 0) return;
   if (entries[1].revents != 0) handle_signals();
   streams_.handle_events(entries);
-  if (commands_ != nullptr) commands_->handle_events(entries);
+  serve(entries);
   TerminalRelay* relay = streams_.relay();
   if (relay != nullptr && relay->kill_requested() && !forced_) {
     kill_now(OutcomeKind::kInterrupted, "interrupted twice");
@@ -187,22 +204,14 @@ void RunSession::poll_once() {
   }
   if (entries.size() > 2 && guard_ != nullptr && entries[2].fd == guard_->poll_descriptor() && entries[2].revents != 0)
     guard_->handle_events();
-  handle_notifications(entries);
   if (entries[0].revents != 0) handle_init();
-}
-
-void RunSession::handle_notifications(const std::vector<pollfd>& entries) {
-  if (notifications_ == nullptr) return;
-  for (const pollfd& entry : entries)
-    if (entry.fd == notifications_->poll_descriptor() && entry.revents != 0)
-      notifications_->handle_events(entry.revents);
-  notifications_->sweep();
 }
 
 RunOutcome RunSession::run() {
   while (!over_) {
     poll_once();
     check_deadlines();
+    if (calls_ != nullptr) calls_->sweep();
     if (commands_ != nullptr) commands_->tick();
   }
   // Nobody waits for the commands any more. They hold streams of the tool, whose ends are waited for below.

@@ -12,6 +12,7 @@
 #include "broker/grant/persistence_guard.h"
 #include "broker/mediation/command_service.h"
 #include "broker/mediation/notification_loop.h"
+#include "broker/network/socket_calls.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
 #include "launcher/run_streams.h"
@@ -40,9 +41,10 @@ struct RunOutcome {
 // What a session serves beside the sandbox itself; null where a run has none. Borrowed.
 struct SessionServices {
   PersistenceGuard* guard = nullptr;
+  NotificationLoop* calls = nullptr;  // of which the next two answer
   CommandService* commands = nullptr;
+  SocketCalls* sockets = nullptr;
   StreamGiver giver = StreamGiver::kPerson;
-  NotificationLoop* notifications = nullptr;  // of a companion (run_companion.h)
 };
 
 class RunSession {
@@ -64,19 +66,21 @@ class RunSession {
   void kill_now(OutcomeKind because, std::string reason);
   void check_deadlines();
   void handle_init();
-  void handle_notifications(const std::vector<pollfd>& entries);
   void handle_stop();
   void note_exit(const InitReport& report);
+  void add_service_entries(std::vector<pollfd>& entries) const;
+  void serve(std::span<const pollfd> entries);
   [[nodiscard]] int poll_timeout() const;
 
   SandboxProcess& sandbox_;
   RunStreams& streams_;
   PersistenceGuard* guard_;
+  NotificationLoop* calls_;
   CommandService* commands_;
+  SocketCalls* sockets_;
   StreamGiver giver_;
   const LimitPolicy& limits_;
   int signals_;
-  NotificationLoop* notifications_;
   Clock::time_point started_ = Clock::now();
   std::optional<Clock::time_point> deadline_;
   std::optional<Clock::time_point> kill_at_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/base/error.h"
+#include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
 #include "broker/sandbox/view.h"
@@ -36,7 +37,8 @@ struct RunSetup {
   HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
-  std::string policy_notice;  // policy_notice() of what was decided from
+  std::string policy_notice;   // policy_notice() of what was decided from
+  BpfProgram listener_filter;  // empty: no call waits for the broker
 };
 
 // Returns the workspace that `options` mean. Errors: it is "/", or no directory.

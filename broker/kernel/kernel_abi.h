@@ -32,6 +32,12 @@ inline constexpr unsigned kSeccompNotifyContinue = 1;                       // 5
 inline constexpr unsigned kSeccompAddDescriptorSet = 1;                     // 5.9: like dup2
 inline constexpr unsigned kSeccompAddDescriptorSend = 2;                    // 5.14: answers with the new number
 
+// pidfd_open(2): of a thread, not of a process; O_EXCL
+inline constexpr unsigned kPidfdThread = 0200;  // 6.9
+
+// socket(7)
+inline constexpr int kSoNetnsCookie = 71;  // 5.14
+
 // landlock(7): access rights of the file system, by ABI version
 inline constexpr std::uint64_t kLandlockFsAbi1 = (1ull << 13) - 1;  // 5.13: EXECUTE … MAKE_SYM
 inline constexpr std::uint64_t kLandlockExecute = 1ull << 0;

@@ -53,7 +53,7 @@ std::uint64_t landlock_read_rights() { return kReadRights; }
 Result<UniqueFd> create_landlock_ruleset(const LandlockPlan& plan, int abi_version) {
   abi::LandlockRulesetAttributes attributes{};
   attributes.handled_access_fs = handled_rights(plan.coverage, abi_version);
-  if (abi_version >= 4 && plan.tcp == LandlockTcp::kDenied)
+  if (abi_version >= kLandlockTcpAbi && plan.tcp == LandlockTcp::kDenied)
     attributes.handled_access_net = abi::kLandlockNetBindTcp | abi::kLandlockNetConnectTcp;
   if (abi_version >= 6) attributes.scoped = abi::kLandlockScopeAbstractUnixSocket | abi::kLandlockScopeSignal;
   const long ruleset = raw_syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);

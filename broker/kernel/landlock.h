@@ -13,6 +13,9 @@ namespace writ {
 // Returns the Landlock ABI of the running kernel, 0 when Landlock is absent or disabled.
 [[nodiscard]] int landlock_abi();
 
+// The first ABI that knows TCP (Linux 6.7).
+inline constexpr int kLandlockTcpAbi = 4;
+
 // Which file system operations the ruleset handles. Rights that are not handled are not restricted by Landlock.
 enum class LandlockCoverage : std::uint8_t {
   // Everything that changes something, device ioctls, TCP and scopes. Opens for reading cost nothing: the view alone

@@ -70,9 +70,9 @@ Streams take_streams(int caller) {
 
 }  // namespace
 
-CommandService::CommandService(SeccompListener listener, CommandLauncher launcher,
+CommandService::CommandService(NotificationLoop& loop, CommandLauncher launcher,
                                const std::vector<RuledProgram>& programs, NestedRunPlan plan)
-    : loop_(std::move(listener)), launcher_(std::move(launcher)), programs_(programs), plan_(std::move(plan)) {
+    : loop_(loop), launcher_(std::move(launcher)), programs_(programs), plan_(std::move(plan)) {
   loop_.add_handler(kCommandCall, *this);
 }
 
@@ -169,7 +169,6 @@ void CommandService::end(Running& running) {
 }
 
 void CommandService::add_poll_entries(std::vector<pollfd>& entries) const {
-  entries.push_back({loop_.poll_descriptor(), POLLIN, 0});
   entries.push_back({launcher_.poll_descriptor(), POLLIN, 0});
   for (const Running& running : running_) {
     if (running.caller.valid()) entries.push_back({running.caller.get(), POLLIN, 0});
@@ -189,10 +188,7 @@ void CommandService::handle_events(std::span<const pollfd> entries) {
   std::erase_if(running_, [](const Running& running) { return running.request == 0; });
   if (caller_gone) loop_.sweep();
   for (const pollfd& entry : entries)
-    if (entry.fd >= 0 && entry.revents != 0) {
-      if (entry.fd == launcher_.poll_descriptor()) handle_launcher();
-      if (entry.fd == loop_.poll_descriptor()) loop_.handle_events(entry.revents);
-    }
+    if (entry.fd >= 0 && entry.revents != 0 && entry.fd == launcher_.poll_descriptor()) handle_launcher();
 }
 
 void CommandService::handle_launcher() {
@@ -235,7 +231,6 @@ void CommandService::note_end(Running& running) {
 }
 
 void CommandService::tick() {
-  loop_.sweep();
   const auto now = Clock::now();
   for (Running& running : running_)
     if (running.kill_at && now >= *running.kill_at && running.pidfd.valid()) {
@@ -247,7 +242,7 @@ void CommandService::tick() {
 std::optional<std::chrono::milliseconds> CommandService::poll_timeout() const {
   const bool ending = std::any_of(running_.begin(), running_.end(), [](const Running& r) { return r.ending; });
   if (ending) return std::chrono::milliseconds(100);
-  return loop_.poll_timeout();
+  return std::nullopt;
 }
 
 bool CommandService::wait_for_ends(Clock::time_point until) {
@@ -255,7 +250,6 @@ bool CommandService::wait_for_ends(Clock::time_point until) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
     std::vector<pollfd> entries;
     add_poll_entries(entries);
-    entries.front().fd = -1;  // nobody is left to ask
     const int ready = ::poll(entries.data(), entries.size(), static_cast<int>(std::max<long long>(left, 0)));
     if (ready > 0) handle_events(entries);
     if (ready <= 0 && left <= 0) return false;

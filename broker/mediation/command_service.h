@@ -1,7 +1,7 @@
 // CommandService: answers the stand-ins of one sandbox: decides on a command, starts it in a sandbox of its own, and
 // passes its exit status on. The commands run beside each other and beside the session that polls this.
 //
-// Ownership: owns the notification loop, the launcher and the hold on every command that runs; the ruled programs are
+// Ownership: owns the launcher and the hold on every command that runs; the ruled programs are
 // borrowed. Ending it ends the commands. Threads: one. Nothing but finish() waits.
 #ifndef WRIT_BROKER_MEDIATION_COMMAND_SERVICE_H_
 #define WRIT_BROKER_MEDIATION_COMMAND_SERVICE_H_
@@ -30,8 +30,8 @@ inline constexpr std::size_t kRunningCommandLimit = 64;
 
 class CommandService final : public NotificationHandler {
  public:
-  // `programs` is borrowed.
-  CommandService(SeccompListener listener, CommandLauncher launcher, const std::vector<RuledProgram>& programs,
+  // `loop` and `programs` are borrowed; whoever owns the loop polls it. Registers itself for kCommandCall.
+  CommandService(NotificationLoop& loop, CommandLauncher launcher, const std::vector<RuledProgram>& programs,
                  NestedRunPlan plan);
   CommandService(const CommandService&) = delete;
   CommandService& operator=(const CommandService&) = delete;
@@ -48,7 +48,6 @@ class CommandService final : public NotificationHandler {
 
   [[nodiscard]] const std::vector<CommandRecord>& records() const { return records_; }
   [[nodiscard]] std::size_t records_not_listed() const { return records_not_listed_; }
-  [[nodiscard]] const NotificationCounts& counts() const { return loop_.counts(); }
 
   // NotificationHandler
   std::variant<std::unique_ptr<CallCopy>, Answer> read(const Notification& call) override;
@@ -81,7 +80,7 @@ class CommandService final : public NotificationHandler {
   void end(Running& running);
   [[nodiscard]] bool wait_for_ends(Clock::time_point until);
 
-  NotificationLoop loop_;
+  NotificationLoop& loop_;
   CommandLauncher launcher_;
   const std::vector<RuledProgram>& programs_;
   NestedRunPlan plan_;

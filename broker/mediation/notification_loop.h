@@ -39,6 +39,12 @@ class NotificationLoop {
   // Answers a call whose handler said AnswerLater. A caller that is gone is no error.
   void answer_later(std::uint64_t id, const Answer& answer);
 
+  // Puts a descriptor into the table of a caller that still waits for its answer, for calls that return something else
+  // than its number (connect). Nothing when the caller is gone.
+  [[nodiscard]] Result<std::optional<int>> place_descriptor(std::uint64_t id, const AddedDescriptor& added) const {
+    return listener_.add_descriptor(id, added);
+  }
+
   // Looks whether the callers of unanswered calls still wait, and abandons those that do not. The kernel sends no event
   // about them: call it about every poll_timeout().
   void sweep();

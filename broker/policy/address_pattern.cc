@@ -111,6 +111,8 @@ std::string AddressPattern::text() const {
   return text.append(":").append(port ? std::to_string(*port) : "*");
 }
 
+bool AddressPattern::needs_lookup() const { return !network && host != "*" && host != "localhost"; }
+
 Result<Address> Address::parse(std::string_view text) {
   WRIT_ASSIGN(const AddressParts parts, split_address(text));
   Address address;

@@ -57,11 +57,27 @@ bool is_call(const TrappedCall& call, std::string_view name, std::uint32_t audit
   return call.number == static_cast<std::uint32_t>(number);
 }
 
+// True when the filter lets pass a sendmsg with the flags that the hand-over uses (init_channel.cc).
+bool lets_hand_over_pass(const TrappedCall& call) {
+  constexpr std::uint8_t kFlags = 2;
+  constexpr std::uint32_t kHandOverFlags = 0x4000;  // MSG_NOSIGNAL
+  const auto excludes = [](const ArgumentTest& test) {
+    const bool passes =
+        std::find(test.values.begin(), test.values.end(), kHandOverFlags & test.mask) != test.values.end();
+    return test.argument == kFlags && !passes;
+  };
+  return call.scope == TrapScope::kWhen &&
+         std::all_of(call.conjunctions.begin(), call.conjunctions.end(), [&](const ArgumentConjunction& tests) {
+           return std::any_of(tests.begin(), tests.end(), excludes);
+         });
+}
+
 Status check_set_up(const TrappedCall& call, std::uint32_t audit_arch) {
-  for (const std::string_view name : {"sendmsg", "close", "seccomp"})
-    if (is_call(call, name, audit_arch))
-      return fail("listener filter: " + std::string(name) +
-                  " cannot wait for the broker: it is part of handing the listener over");
+  for (const std::string_view name : {"sendmsg", "close", "seccomp"}) {
+    if (!is_call(call, name, audit_arch) || (name == "sendmsg" && lets_hand_over_pass(call))) continue;
+    return fail("listener filter: " + std::string(name) +
+                " cannot wait for the broker: it is part of handing the listener over");
+  }
   if (call.scope != TrapScope::kAlways && is_call(call, "execveat", audit_arch))
     return fail("listener filter: execveat waits for the broker always or never");
   return {};

@@ -29,7 +29,8 @@ struct TrappedCall {
 };
 
 // Errors: a number that appears twice or reaches the x32 bit; `sendmsg`, `close` and `seccomp`, which the tool's
-// process itself makes between the listener's beginning and the static filter: it would wait for ever; `execveat` with
+// process itself makes between the listener's beginning and the static filter: it would wait for ever (`sendmsg` may be
+// trapped on flags that the hand-over does not use); `execveat` with
 // a condition (the first one is ours, and the broker must know whether it comes); a condition without conjunctions, or
 // conjunctions without a condition; a program that would be too long.
 //

@@ -65,6 +65,9 @@ struct AddressPattern {
   // PORT is 1..65535 or "*". Errors: a missing port, anything else. "*:*" is refused: bare wildcards mean nothing.
   [[nodiscard]] static Result<AddressPattern> parse(std::string_view text);
   [[nodiscard]] std::string text() const;
+  // True for a name whose addresses somebody would have to look up: neither an address or block, nor "*" or
+  // "localhost".
+  [[nodiscard]] bool needs_lookup() const;
 };
 
 // What a request is about: an address with a port; `host` is the name that the subject used, empty for a bare address.

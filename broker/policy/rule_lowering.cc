@@ -13,7 +13,7 @@
 namespace writ {
 namespace {
 
-constexpr std::array<std::string_view, 11> kMechanismTexts = {
+constexpr std::array<std::string_view, 12> kMechanismTexts = {
     "a read-only mount in the view",
     "a writable mount in the view",
     "not in the view: for the tool it does not exist",
@@ -25,6 +25,7 @@ constexpr std::array<std::string_view, 11> kMechanismTexts = {
     "run by the broker in a sandbox of its own",
     "not in force yet: denied instead",
     "the host's network, which nothing filters",
+    "connected or bound by the broker on the host, which hands the socket over",
 };
 
 constexpr Rights kLookRights{Right::kRead, Right::kList};
@@ -164,9 +165,10 @@ class Lowerer {
   }
 
   void warn_address(const Rule& rule) {
-    const bool is_none = result_.profile.network == NetworkMode::kNone;
-    if (is_none && rule.effect != Effect::kDeny)
-      warn(rule, "with 'network: none' there is no network yet, so it is denied");
+    if (result_.profile.network != NetworkMode::kNone || rule.effect == Effect::kDeny) return;
+    if (rule.effect == Effect::kAsk) warn(rule, "nobody is asked yet, so it is denied");
+    if (rule.effect == Effect::kAllow && std::get<AddressPattern>(rule.resource).needs_lookup())
+      warn(rule, "names of hosts are not looked up yet, so it is denied");
   }
 
   void deny(const PathPattern& pattern, Rights rights) {
@@ -216,10 +218,11 @@ class Lowerer {
     if (const auto* pattern = std::get_if<PathPattern>(&entry.rule.resource))
       return is_grant_like(entry) || entry.kind == RuleKind::kBuiltIn ? mechanism_of_allow(entry, *pattern)
                                                                       : mechanism_of_denial(entry, *pattern);
-    if (entry.kind == RuleKind::kWritten && entry.rule.effect != Effect::kDeny &&
-        result_.profile.network == NetworkMode::kNone)
-      return Mechanism::kNotInForce;
-    return result_.profile.network == NetworkMode::kHost ? Mechanism::kHostNetwork : Mechanism::kNetworkNamespace;
+    if (result_.profile.network == NetworkMode::kHost) return Mechanism::kHostNetwork;
+    if (entry.kind != RuleKind::kWritten || entry.rule.effect == Effect::kDeny) return Mechanism::kNetworkNamespace;
+    const bool in_force =
+        entry.rule.effect == Effect::kAllow && !std::get<AddressPattern>(entry.rule.resource).needs_lookup();
+    return in_force ? Mechanism::kOnBehalf : Mechanism::kNotInForce;
   }
 
   [[nodiscard]] Mechanism mechanism_of_allow(const PolicyRule& entry, const PathPattern& pattern) const {

@@ -23,6 +23,7 @@ enum class Mechanism : std::uint8_t {
   kSeparateSandbox,   // commands: the executable is reached through the broker only
   kNotInForce,        // stricter than written: needs mediation, so it is denied today
   kHostNetwork,       // network: host gives it, and nothing filters there
+  kOnBehalf,          // addresses: the broker connects or binds on the host and hands the socket over
 };
 [[nodiscard]] std::string_view mechanism_text(Mechanism mechanism);  // a phrase for people
 

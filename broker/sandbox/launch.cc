@@ -218,7 +218,7 @@ Status LaunchPreparation::make_landlock() {
   plan.coverage = everything ? LandlockCoverage::kEverything : LandlockCoverage::kWrites;
   const bool no_network = profile_.network == NetworkMode::kNone;
   const bool may_lose_network = profile_.requirement(Layer::kNetworkNamespace) == Requirement::kPrefer;
-  plan.tcp = no_network && may_lose_network ? LandlockTcp::kDenied : LandlockTcp::kUnrestricted;
+  plan.tcp = no_network && may_lose_network ? LandlockTcp::kDenied : request_.tcp;
   if (view)
     plan.rules.push_back({prepared_.view.root.get(), ~std::uint64_t{0}});
   else

@@ -9,6 +9,7 @@
 
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
+#include "broker/kernel/landlock.h"
 #include "broker/kernel/seccomp_notify.h"
 #include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
@@ -53,6 +54,7 @@ struct LaunchRequest {
   std::string policy_notice;   // what the tool is told of its rules, as /run/writ/policy.json; may be empty
   BpfProgram listener_filter;  // empty: no listener
   int landlock_abi = 0;
+  LandlockTcp tcp = LandlockTcp::kUnrestricted;  // kDenied: the broker makes every TCP connection for the tool
   ViewAssembly assembly = ViewAssembly::kAutomatic;
   ProgramUnderRules program_under_rules = ProgramUnderRules::kYes;
 };

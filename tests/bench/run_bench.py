@@ -10,6 +10,7 @@ import sys
 import decide_parts
 import latency_parts
 import memory_parts
+import network_parts
 import results as reporting
 from peers import PEER_PROGRAMS, Peers, installed, version_of
 from work_area import CannotRun, WorkArea, first_lines, run_as
@@ -22,10 +23,11 @@ PARTS = {
     "memory": memory_parts.measure_memory,
     "many": memory_parts.measure_many,
     "decide": decide_parts.measure_decide,
+    "connect": network_parts.measure_connect,
 }
 GROUPS = {"workloads": list(latency_parts.WORKLOADS)}
-FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3}
-QUICK_ROUNDS = {"launch": 10, "workloads": 4, "inside": 3, "memory": 1, "many": 1}
+FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3, "connect": 7}
+QUICK_ROUNDS = {"launch": 10, "workloads": 4, "inside": 3, "memory": 1, "many": 1, "connect": 1}
 TOOL_VERSIONS = ("python3", "git", "gcc", "find", "grep")
 
 

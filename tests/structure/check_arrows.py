@@ -20,6 +20,8 @@ ARROWS = {
                          "broker/mediation"),
     "broker/observation": ("broker/base", "broker/policy", "broker/learning", "broker/kernel", "broker/mediation",
                            "broker/observation"),
+    "broker/network": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox",
+                       "broker/mediation", "broker/network"),
     "broker/protocol": ("broker/base", "broker/protocol"),
     "launcher": ("broker", "launcher"),
     "tools": ("broker/base", "broker/protocol", "tools"),

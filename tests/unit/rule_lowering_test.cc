@@ -92,6 +92,17 @@ TEST_CASE("ask is denied until somebody can be asked, and says so", "[lowering]"
   CHECK(lowering.profile.rules.size() == 1);  // addresses have no place in the file system lists
 }
 
+TEST_CASE("what is allowed by address is done by the broker, names are not in force", "[lowering]") {
+  const std::string body =
+      "rules:\n  - {effect: allow, rights: [connect], address: '192.0.2.1:443'}\n"
+      "  - {effect: allow, rights: [bind], address: 'localhost:8080'}\n"
+      "  - {effect: deny, rights: [connect], address: '192.0.2.0/24:*'}\n";
+  CHECK(lowered(body).warnings.empty());
+  CHECK(mechanism_of(body, "allow connect 192.0.2.1") == Mechanism::kOnBehalf);
+  CHECK(mechanism_of(body, "allow bind localhost") == Mechanism::kOnBehalf);
+  CHECK(mechanism_of(body, "deny connect") == Mechanism::kNetworkNamespace);
+}
+
 TEST_CASE("what would be weaker than written is refused, with its place", "[lowering]") {
   const auto refusal = [](std::string_view body) {
     const Result<Lowering> lowering = lower_rules(loaded(body));
@@ -109,7 +120,7 @@ TEST_CASE("every rule has a mechanism, and every mechanism a phrase", "[lowering
   const Result<Lowering> lowering = lower_rules(profile);
   REQUIRE(lowering);
   CHECK(lowering->enforced.size() == AccessPolicy::compile(profile).rules().size());
-  for (int i = 0; i <= static_cast<int>(Mechanism::kHostNetwork); ++i)
+  for (int i = 0; i <= static_cast<int>(Mechanism::kOnBehalf); ++i)
     CHECK(!mechanism_text(static_cast<Mechanism>(i)).empty());
 }
 

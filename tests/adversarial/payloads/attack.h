@@ -31,6 +31,7 @@ extern const struct attack socket_attacks[];
 extern const struct attack resource_attacks[];
 extern const struct attack transfer_attacks[];
 extern const struct attack passing_attacks[];
+extern const struct attack network_attacks[];
 extern const struct attack command_attacks[];
 
 int escaped(const char* format, ...) __attribute__((format(printf, 1, 2)));

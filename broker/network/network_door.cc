@@ -1,0 +1,28 @@
+#include "broker/network/network_door.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace writ {
+
+Result<std::unique_ptr<NetworkDoor>> NetworkDoor::open(const Profile& profile, NotificationLoop& loop, TcpFloor floor) {
+  std::unique_ptr<NetworkDoor> door(new NetworkDoor(profile));
+  NetworkDenials* denials = &door->denials_;
+  WRIT_ASSIGN(door->calls_, SocketCalls::attach(door->rules_, loop, floor,
+                                                [denials](const NetworkDenial& denial) { denials->add(denial); }));
+  return door;
+}
+
+Status check_address_rules(const Profile& profile) {
+  if (profile.network == NetworkMode::kNone) return {};
+  const auto found = std::find_if(profile.rules.begin(), profile.rules.end(), [](const Rule& rule) {
+    return std::holds_alternative<AddressPattern>(rule.resource);
+  });
+  if (found == profile.rules.end()) return {};
+  return fail("the rule '" + found->text() +
+                  "' cannot be held with 'network: host': nothing stands between the tool and any address there",
+              "set 'network: none'; what the rules allow is reached all the same");
+}
+
+}  // namespace writ
