@@ -32,14 +32,10 @@ class Resolver {
         places_(variables, expander_, draft_.groups) {}
 
   Result<Profile> resolve() {
-    WRIT_TRY(expander_.check_definitions());
     draft_.profile.home = variable_or_empty(variables_, "home");
+    WRIT_TRY(expander_.check_definitions());
     WRIT_TRY(collect_secrets());
-    WRIT_TRY(resolve_grants(draft_.read, PathAccess::kRead));
-    WRIT_TRY(resolve_grants(draft_.write, PathAccess::kWrite));
-    WRIT_TRY(resolve_rules(draft_, places_, secrets_, role_));
-    WRIT_TRY(resolve_hidden());  // takes the secrets
-    WRIT_TRY(check_protected_count(draft_));
+    WRIT_TRY(resolve_places());
     WRIT_TRY(resolve_commands(draft_, places_));
     WRIT_TRY(resolve_tests(draft_, places_));
     WRIT_TRY(resolve_environment());
@@ -49,6 +45,14 @@ class Resolver {
 
  private:
   FilesystemPolicy& filesystem() { return draft_.profile.filesystem; }
+
+  Status resolve_places() {
+    WRIT_TRY(resolve_grants(draft_.read, PathAccess::kRead));
+    WRIT_TRY(resolve_grants(draft_.write, PathAccess::kWrite));
+    WRIT_TRY(resolve_rules(draft_, places_, secrets_, role_));
+    WRIT_TRY(check_protected_count(draft_));
+    return resolve_hidden();  // takes the secrets
+  }
 
   Status collect_secrets() {
     std::uint32_t uid = kOverflowUid;
