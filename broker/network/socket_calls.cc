@@ -74,9 +74,9 @@ constexpr std::size_t kBoundLimit = 10'000;
 
 constexpr std::string_view kNotElsewhere = "a granted connection cannot be aimed elsewhere";
 
-constexpr const char* kWhyContinue =
+constexpr AnswerContinue kLetPass{
     "unix sockets are bounded by the view and by Landlock, and so is what the call could turn into: TCP is refused to "
-    "the tool itself, and no other socket of the host is ever in its hands";
+    "the tool itself, and no other socket of the host is ever in its hands"};
 
 }  // namespace
 
@@ -150,7 +150,7 @@ Answer SocketCalls::deny(const Call& call, std::string because) const {
 
 // Only where the profile lets such sockets be made at all (process.unix_sockets, process.netlink).
 Answer SocketCalls::other_family(const Call& call) const {
-  if (floor_ == TcpFloor::kLandlock) return AnswerContinue{kWhyContinue};
+  if (floor_ == TcpFloor::kLandlock) return kLetPass;
   return deny(call,
               "without Landlock's floor under TCP only internet sockets can be used beside rules about addresses");
 }

@@ -26,8 +26,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WRIT = os.environ.get("WRIT") or os.environ.get("WRIT_BIN") or str(ROOT / "build/release/bin/writ")
 PAYLOAD = os.environ.get("WRIT_ATTACK") or str(pathlib.Path(WRIT).parent / "writ-attack")
 IS_ROOT = os.geteuid() == 0
-# A user that has no account and no process: what the tests start as this user is all that there is of it.
-THROWAWAY = 1996423456 if IS_ROOT else os.geteuid()
+# A user that has no account and no process: what the tests start as this user is all that there is of it. Each test
+# program has one of its own, because some controls kill everything of theirs.
+THROWAWAY = 1996423456 + os.getpid() % 4096 if IS_ROOT else os.geteuid()
 MARKER = "the-marker-that-nobody-may-see"
 WRIT_FAILED = 125
 PATIENCE = 60
