@@ -23,8 +23,9 @@ constexpr auto kMechanisms = std::to_array<MechanismWords>({
     {"separate_sandbox", "one more launch, some milliseconds, each time the command runs"},
     {"not_in_force", "nothing: denied until a person can be asked while the program runs"},
     {"host_network", "nothing"},
+    {"on_behalf", "some 0.1 ms for each connection, nothing for what is sent"},
 });
-static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kHostNetwork) + 1);
+static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kOnBehalf) + 1);
 
 constexpr std::array<LimitWords, 9> kLimits = {{
     {"wall_time", "a timer of Writ's: SIGTERM, then SIGKILL for the whole sandbox", "nothing"},

@@ -1,7 +1,13 @@
 #include "launcher/why_change.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -98,9 +104,20 @@ WhyChange allow_secret(const RunPolicy& policy, const PathRequest& request, cons
   return change;
 }
 
+// As a rule spells it: an IPv4 address is kept in its IPv4-mapped form (RFC 4291, 2.5.5.2).
+std::string numeric_text(const IpAddress& address) {
+  constexpr IpAddress kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  constexpr std::size_t kPrefix = 12;
+  const bool is_mapped = std::equal(address.begin(), address.begin() + kPrefix, kMapped.begin());
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* bytes = is_mapped ? address.data() + kPrefix : address.data();
+  const char* written = ::inet_ntop(is_mapped ? AF_INET : AF_INET6, bytes, text.data(), text.size());
+  return written == nullptr ? std::string() : std::string(written);
+}
+
 AddressPattern pattern_of(const Address& address) {
   AddressPattern pattern;
-  pattern.host = address.host;
+  pattern.host = address.host.empty() && address.address ? numeric_text(*address.address) : address.host;
   pattern.network = address.address;
   pattern.prefix_length = address.address ? 128 : 0;
   pattern.port = address.port;
@@ -114,7 +131,7 @@ WhyChange allow_address(const RunPolicy& policy, const AddressRequest& request) 
   open.own.network = NetworkMode::kHost;
   const Result<WhyAnswer> answer = judge(open, request);
   if (answer && answer->decision.effect == Effect::kAllow)
-    return {"single addresses cannot be opened yet: only the whole network of the host can be given", "network: host",
+    return {"no rule opens this one yet: only the whole network of the host can be given", "network: host",
             "--network host"};
   return policy.bounds.empty() ? advice_only("no rule opens this address") : blocked_by_bounds();
 }

@@ -59,6 +59,14 @@ def test_several_targets(case):
     expect_equal([row["decision"] for row in found], ["allow", "deny", "allow"])
 
 
+def test_a_rule_for_an_address_can_be_pasted(case):
+    for typed in ("192.0.2.1:443", "[2001:db8::1]:443"):
+        found = answer(case, "default", "connect", typed, status=DENY)
+        expect_in(f"address: '{typed}'" if typed[0] == "[" else typed, found["change"]["yaml"])
+        case.write("mine.yaml", f"version: 1\nname: mine\nextends: default\nrules:\n  - {found['change']['yaml']}\n")
+        answer(case, "./mine.yaml", "connect", typed, status=ALLOW)
+
+
 def test_paths_are_relative_to_here(case):
     case.write("sub/file")
     expect_equal(answer(case, "default", "read", "sub/../sub/file", status=ALLOW)["target"],
