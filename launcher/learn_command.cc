@@ -107,6 +107,7 @@ Status Learning::adjust(RunSetup& setup) {
                                                        : load_learn_text(context, options_.merge, merged_text_));
   // The sandbox's own home would count as a grant of the real one, whose files are what is learned about.
   compared.home.clear();
+  WRIT_ASSIGN(proposal_options_.groups, runtime_groups(context));
   if (options_.names_profile) proposal_options_.extends = options_.run.profile;
   proposal_options_.network = setup.profile.network;
   for (const PathGrant& grant : setup.profile.filesystem.grants)

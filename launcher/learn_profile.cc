@@ -1,6 +1,7 @@
 #include "launcher/learn_profile.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "broker/base/escape.h"
@@ -10,6 +11,10 @@
 
 namespace writ {
 namespace {
+
+// Those whose trees are one program each. Caches and settings are not among them: of these, single files are learned.
+constexpr std::array<std::string_view, 5> kRuntimeGroups = {"python-runtimes", "node-runtimes", "toolchains-rust",
+                                                            "toolchains-go", "toolchains-java"};
 
 constexpr std::size_t kLongestName = 40;
 
@@ -71,6 +76,18 @@ Result<Profile> load_learn_text(const LearnProfileContext& context, const std::s
                                 const std::string& text) {
   const ProfileStore store(context.person.configuration_home);
   return load_profile({display_name, text}, loader_context(context, store));
+}
+
+Result<std::vector<GroupTree>> runtime_groups(const LearnProfileContext& context) {
+  std::vector<GroupTree> trees;
+  for (const std::string_view group : kRuntimeGroups) {
+    const std::string name(group);
+    const std::string text =
+        "version: 1\nname: " + name + "\nfilesystem:\n  read:\n    - {group: " + name + ", optional: true}\n";
+    WRIT_ASSIGN(const Profile profile, load_learn_text(context, "group '" + name + "'", text));
+    for (const PathGrant& grant : profile.filesystem.grants) trees.push_back({name, grant.path});
+  }
+  return trees;
 }
 
 Status check_learned_text(const LearnProfileContext& context, const std::string& display_name, const std::string& text,

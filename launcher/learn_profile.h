@@ -3,6 +3,7 @@
 #define WRIT_LAUNCHER_LEARN_PROFILE_H_
 
 #include <string>
+#include <vector>
 
 #include "broker/base/error.h"
 #include "broker/learning/proposal.h"
@@ -18,6 +19,9 @@ struct LearnProfileContext {
 
 // Waiting for a standard error that is full, in milliseconds.
 inline constexpr int kLearnPatience = 5000;
+
+// The trees of the shipped groups of interpreters and toolchains, for this person.
+[[nodiscard]] Result<std::vector<GroupTree>> runtime_groups(const LearnProfileContext& context);
 
 // The profile by name or file, without what the command line adds.
 [[nodiscard]] Result<Profile> load_learn_profile(const LearnProfileContext& context, const std::string& typed);

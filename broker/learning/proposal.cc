@@ -34,6 +34,9 @@ class Proposer {
   void sort_entry(const Observation& entry);
   void sort_writing(const Observation& entry);
   void sort_directory(const Observation& entry);
+  [[nodiscard]] const GroupTree* group_of(std::string_view path) const;
+  void use_group(const GroupTree& tree, const Observation& entry);
+  void add_group_rules();
   void add_file_rules();
   void add_alias(const Observation& entry, const std::string& name, const std::set<std::string>& links);
   void add_rule(ProposedRule rule);
@@ -52,6 +55,7 @@ class Proposer {
   const ProposalOptions& options_;
   Proposal proposal_;
   std::set<std::string> files_;
+  std::map<const GroupTree*, std::vector<const Observation*>> groups_;
   std::vector<const Observation*> directories_;
 };
 
@@ -126,7 +130,8 @@ void Proposer::sort_entry(const Observation& entry) {
   if (entry.finding == Finding::kDirectory) return sort_directory(entry);
   const Rights used = meet(entry.rights, kUsingRights);
   if (used.empty()) {
-    if (entry.missed.empty() && !entry.rights.has(Right::kWrite) && !allowed(Rights{Right::kRead}, entry.path))
+    if (entry.missed.empty() && !entry.rights.has(Right::kWrite) && group_of(entry.path) == nullptr &&
+        !allowed(Rights{Right::kRead}, entry.path))
       suggest(SuggestionKind::kLookedAt, entry, PathAccess::kRead, "looked at, not read");
     return;
   }
@@ -134,7 +139,11 @@ void Proposer::sort_entry(const Observation& entry) {
     return suggest(SuggestionKind::kDenied, entry, PathAccess::kRead, std::move(why));
   if (!is_expressible_path(places_.spelled(entry.path)))
     return suggest(SuggestionKind::kInexpressible, entry, PathAccess::kRead, "read");
-  if (entry.finding == Finding::kFile && !allowed(used, entry.path)) files_.insert(entry.path);
+  if (entry.finding != Finding::kFile || allowed(used, entry.path)) return;
+  if (const GroupTree* tree = group_of(entry.path))
+    use_group(*tree, entry);
+  else
+    files_.insert(entry.path);
 }
 
 std::string Proposer::file_reason(const FoldedRule& rule) const {
@@ -160,6 +169,33 @@ void Proposer::add_rule(ProposedRule rule) {
     return;
   }
   proposal_.suggestions.push_back({SuggestionKind::kTooMany, rule.path, rule.access, std::move(rule.because)});
+}
+
+const GroupTree* Proposer::group_of(std::string_view path) const {
+  const auto found = std::find_if(options_.groups.begin(), options_.groups.end(), [&](const GroupTree& tree) {
+    return lies_within(path, tree.path) && !lies_within(places_.workspace, tree.path);
+  });
+  return found == options_.groups.end() ? nullptr : &*found;
+}
+
+void Proposer::use_group(const GroupTree& tree, const Observation& entry) { groups_[&tree].push_back(&entry); }
+
+// One rule for each tree of which a file was used; what else was looked at in it is given with it.
+void Proposer::add_group_rules() {
+  for (const auto& [tree, entries] : groups_) {
+    std::vector<std::string> used;
+    std::set<std::string> programs;
+    for (const Observation* entry : entries) {
+      used.push_back(entry->path);
+      programs.insert(entry->programs.begin(), entry->programs.end());
+    }
+    while (programs.size() > kProgramLimit) programs.erase(std::prev(programs.end()));
+    std::string because = std::to_string(used.size()) + " of its files were used" + by_programs(programs) +
+                          "; a tree of the shipped group '" + tree->group + "'";
+    // First, as what the rule is about: the tree itself.
+    used.insert(used.begin(), tree->path);
+    add_rule({tree->path, PathAccess::kRead, true, std::move(used), 0, std::move(because)});
+  }
 }
 
 void Proposer::add_file_rules() {
@@ -192,6 +228,7 @@ Proposal Proposer::propose() {
   choose_base();
   const auto& entries = record_.not_granted().entries();
   for (const auto& [path, entry] : entries) sort_entry(entry);
+  add_group_rules();
   add_file_rules();
   for (const auto& [path, entry] : entries)
     for (const auto& [name, links] : entry.names)

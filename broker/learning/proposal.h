@@ -1,10 +1,10 @@
 // Proposal: what was observed → the smallest rules that cover it, and what is said instead of a rule. Pure except
 // through HostFacts; one thread at a time.
 //
-// What becomes a rule: existing files that the tool read or executed outside of the workspace (folded within the bound
-// of rule_folding.h), empty directories that it listed, trees that the person made writable with --write and that it
-// wrote to. What never does, and is suggested in a comment instead: secrets, writing anywhere else, things that were
-// only looked at.
+// What becomes a rule: existing files that the tool read or executed outside of the workspace (folded into the trees of
+// shipped groups, or within the bound of rule_folding.h), empty directories that it listed, trees that the person made
+// writable with --write and that it wrote to. What never does, and is suggested in a comment instead: secrets, writing
+// anywhere else, things that were only looked at.
 #ifndef WRIT_BROKER_LEARNING_PROPOSAL_H_
 #define WRIT_BROKER_LEARNING_PROPOSAL_H_
 
@@ -22,10 +22,18 @@ namespace writ {
 inline constexpr std::size_t kRuleLimit = 200;        // rules of one proposal
 inline constexpr std::size_t kSuggestionLimit = 100;  // of each kind
 
+// A tree of a shipped group: an interpreter or toolchain that lives in the home. It is made of thousands of files that
+// belong together, and a profile that lists some of them breaks with the next import.
+struct GroupTree {
+  std::string group;  // its name
+  std::string path;   // absolute, lexically normal
+};
+
 struct ProposalOptions {
   std::string extends;                // name of a profile; empty: base or default, whatever fits
   std::vector<std::string> writable;  // trees that the person opened for writing during the run
   NetworkMode network = NetworkMode::kNone;
+  std::vector<GroupTree> groups;
 };
 
 struct ProposedRule {

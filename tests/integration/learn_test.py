@@ -193,6 +193,20 @@ def test_a_script_with_its_interpreter_in_the_home(case):
     learned.passes()
 
 
+def test_an_interpreter_in_the_home_is_one_thing(case):
+    """Parts that it only looks at are needed as well: /bin/sh tests for a file before it reads the next one."""
+    for number in range(8):
+        case.write_home(f".pyenv/lib/part{number}", f"echo part {number}\n")
+    case.write_home(".pyenv/bin/tool", "#!/bin/sh\nif [ -e ~/.pyenv/lib/part0 ]; then . ~/.pyenv/lib/part1; fi\n", 0o755)
+    case.write_home("other/file", "other\n")
+    learned = Learned(case, program=["sh", "-c", "~/.pyenv/bin/tool"]).expect_success()
+    expect_equal((learned.result.stdout, learned.rules()), ("part 1\n", ["~/.pyenv"]))
+    learned.passes()
+    learned.adds_nothing()
+    denied = case.run("--profile", learned.file, program=["cat", case.home / "other/file"])
+    expect_equal(denied.returncode, 1)
+
+
 def test_few_files_of_many_stay_single(case):
     for number in range(40):
         case.write(f"data/set/{number}", "x", inside=case.base)
