@@ -33,6 +33,16 @@ struct PathGrant {
   // kDenied: a rule that allows reading and not executing. (Writable grants: see writable_execution as well.)
   Execution execution = Execution::kAllowed;
   RuleOrigin origin{};
+  // kExact: made from a rule that names one object. A directory there must not be granted: its tree would be more.
+  PathScope scope = PathScope::kSubtree;
+};
+
+// Stops what is allowed from above: allow and ask rules of places strictly above `path` do not give `stops` here; those
+// of this very place and of places beneath still do. What a meet of two profiles needs to say about its halves.
+struct PathShield {
+  std::string path;
+  Rights stops;
+  RuleOrigin origin{};
 };
 
 struct FilesystemPolicy {
@@ -44,6 +54,7 @@ struct FilesystemPolicy {
   std::vector<PathPattern> deny_all;      // invisible
   std::vector<PathPattern> deny_write;    // existing: read-only; new: quarantined
   std::vector<PathPattern> deny_execute;  // existing: not executable
+  std::vector<PathShield> shields;        // made by meet(), lowered by lower_rules(); a file cannot write them
   // Paths relative to the root of each writable grant: existing ones are read-only, new ones are quarantined.
   std::vector<std::string> protect;
   // Paths relative to the root of each writable grant: a change is allowed and reported at the end of the run.
@@ -114,6 +125,7 @@ struct Profile {
   std::vector<CommandRule> commands;  // of `commands:`
   std::vector<PolicyCase> tests;      // of `tests:` of this very profile; not inherited
   std::vector<std::string> sources;   // display names of the files that it was made of; [0] is "built in"
+  std::string home;                   // of the tool: private scratch unless a grant reaches it; empty: not known
 
   [[nodiscard]] Requirement requirement(Layer layer) const { return isolation[static_cast<std::size_t>(layer)]; }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 namespace writ {
 namespace {
@@ -285,6 +286,24 @@ std::string resolve(const SecretLocation& location, std::string_view home, std::
   return path;
 }
 
+// "/run/user/1000" as it is written in the table.
+std::string with_uid_placeholder(std::string_view path) {
+  const auto first = std::find_if(path.rbegin(), path.rend(), [](char c) { return c < '0' || c > '9'; });
+  const auto length = static_cast<std::size_t>(path.rend() - first);
+  return length == path.size() ? std::string() : std::string(path.substr(0, length)).append(kUidPlaceholder);
+}
+
+std::string_view reason_of(std::string_view path) {
+  static const std::unordered_map<std::string_view, std::string_view> kReasons = [] {
+    std::unordered_map<std::string_view, std::string_view> reasons;
+    for (const SecretLocation& location : kSecretLocations) reasons.emplace(location.path, location.reason);
+    return reasons;
+  }();
+  if (const auto found = kReasons.find(path); found != kReasons.end()) return found->second;
+  const auto found = kReasons.find(with_uid_placeholder(path));
+  return found == kReasons.end() ? std::string_view{} : found->second;
+}
+
 }  // namespace
 
 std::span<const SecretLocation> secret_locations() { return kSecretLocations; }
@@ -305,6 +324,17 @@ std::string_view secret_above(std::string_view path, std::span<const std::string
   const auto above =
       std::find_if(secrets.begin(), secrets.end(), [&](const std::string& s) { return is_beneath(path, s); });
   return above == secrets.end() ? std::string_view{} : std::string_view(*above);
+}
+
+std::string_view secret_reason(std::string_view path) {
+  // The tail of a path, from any of its segments on, may be an entry of somebody's home.
+  for (std::size_t slash = path.size(); slash != std::string_view::npos && slash > 0;) {
+    slash = path.rfind('/', slash - 1);
+    if (slash == std::string_view::npos) break;
+    const std::string_view reason = reason_of("~" + std::string(path.substr(slash)));
+    if (!reason.empty()) return reason;
+  }
+  return reason_of(path);
 }
 
 }  // namespace writ
