@@ -53,7 +53,9 @@ void add_run_options(CLI::App& run, RunOptions& options, bool& dry_run, bool& qu
       ->type_name("FILE");
   run.add_flag("-n,--dry-run", dry_run, "Show what would be granted, run nothing");
   run.add_flag("--json", options.json, "With --dry-run: print JSON");
-  run.add_flag("-q,--quiet", quiet, "No warnings on standard error");
+  run.add_flag("-q,--quiet", quiet, "No warnings and no list of denials on standard error");
+  run.add_flag_callback("--trace", [&options] { options.trace = Trace::kDenials; },
+                        "Say on standard error what is denied, as it happens");
   run.footer(kRunFooter);
 }
 

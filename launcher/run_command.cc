@@ -5,16 +5,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <optional>
 
 #include "broker/base/escape.h"
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
 #include "broker/sandbox/launch.h"
+#include "launcher/denial_report.h"
 #include "launcher/message.h"
 #include "launcher/report_file.h"
+#include "launcher/run_mediation.h"
 #include "launcher/run_report.h"
 #include "launcher/run_session.h"
 #include "launcher/run_setup.h"
@@ -41,6 +45,7 @@ class Run {
   Step map_identity();
   Step hide_own_files();
   void watch_empty_secret_places();
+  Step prepare_mediation();
   Step start_guard();
   Step start();
   int dry_run();
@@ -49,6 +54,7 @@ class Run {
   int report();
   void warn();
   void explain_end() const;
+  void list_denials() const;
   RunFacts facts() const;
 
   const RunOptions& options_;
@@ -56,6 +62,7 @@ class Run {
   std::optional<RunSetup> setup_;
   std::optional<RunStreams> streams_;
   std::optional<PreparedLaunch> prepared_;
+  std::unique_ptr<RunMediation> mediation_;
   std::optional<PersistenceGuard> guard_;
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
@@ -178,6 +185,16 @@ Run::Step Run::prepare() {
   auto prepared = prepare_launch(broker_, std::move(request));
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
+  return prepare_mediation();
+}
+
+Run::Step Run::prepare_mediation() {
+  if (prepared_->view.mediated.empty()) return {};
+  auto mediation = RunMediation::prepare(setup_->profile, setup_->identity, *prepared_);
+  if (!mediation) return tl::unexpected<LaunchError>(writ_error(std::move(mediation.error())));
+  mediation_ = std::move(*mediation);
+  if (options_.trace == Trace::kDenials)
+    mediation_->denials().set_observer([](const Denial& denial) { print_message(denial_trace_line(denial)); });
   return {};
 }
 
@@ -186,6 +203,10 @@ Run::Step Run::start_guard() {
   GuardOptions options;
   options.quarantine_root = setup_->person.state_home + "/writ/quarantine";
   options.run_id = std::to_string(::time(nullptr)) + "-" + std::to_string(::getpid());
+  // Where nothing can appear there is nothing to wait for; changes are looked for at the end.
+  const auto& guarded = prepared_->view.guarded;
+  if (std::all_of(guarded.begin(), guarded.end(), [](const GuardedTree& tree) { return tree.protect.empty(); }))
+    options.watching = Watching::kSweepOnly;
   options.inside_tree = QuarantineInsideTree::kHiddenInView;  // hide_own_files() sees to it
   auto guard = PersistenceGuard::create(std::move(prepared_->view.guarded), std::move(options));
   if (!guard) return tl::unexpected<LaunchError>(writ_error(std::move(guard.error())));
@@ -207,7 +228,8 @@ Run::Step Run::start() {
   prepared_->landlock_ruleset.reset();
   streams_->tool_started(tool_->get());
   // What making the view needed is not needed any more.
-  WRIT_STEP(limit_broker_capabilities(broker_.uid == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising));
+  const BrokerStage as_root = mediation_ ? BrokerStage::kMediatingAsRoot : BrokerStage::kSupervisingAsRoot;
+  WRIT_STEP(limit_broker_capabilities(broker_.uid == 0 ? as_root : BrokerStage::kSupervising));
   return {};
 }
 
@@ -218,6 +240,8 @@ RunFacts Run::facts() const {
   facts.prepared = prepared_ ? &*prepared_ : nullptr;
   facts.outcome = &outcome_;
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
+  facts.denials = mediation_ ? &mediation_->denials() : nullptr;
+  facts.notifications = mediation_ ? mediation_->counts() : nullptr;
   facts.landlock_abi = landlock_abi_;
   facts.dropped_sequences = dropped_sequences_;
   return facts;
@@ -232,6 +256,12 @@ void Run::warn() {
 void Run::explain_end() const {
   const bool by_writ = outcome_.kind == OutcomeKind::kTimedOut || outcome_.kind == OutcomeKind::kSandboxDied;
   if (by_writ && options_.verbosity == Verbosity::kNormal) print_message(outcome_.reason);
+}
+
+void Run::list_denials() const {
+  // Each was shown already as it happened.
+  if (!mediation_ || options_.verbosity == Verbosity::kQuiet || options_.trace == Trace::kDenials) return;
+  for (const std::string& line : denial_lines(mediation_->denials())) print_message(line);
 }
 
 int Run::dry_run() {
@@ -252,6 +282,7 @@ void Run::finish_guard() {
 
 void Run::supervise() {
   RunSession session(**broker_.init, *streams_, guard_ ? &*guard_ : nullptr, setup_->profile.limits, signals_->get());
+  if (mediation_ && prepared_->listener) session.serve(mediation_->serve(std::move(*prepared_->listener)));
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
@@ -284,6 +315,7 @@ int Run::run() {
   supervise();
   streams_.reset();
   explain_end();
+  list_denials();
   warn();
   return report();
 }

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
+#include "launcher/denial_report.h"
 
 namespace writ {
 namespace {
@@ -87,6 +88,14 @@ JsonArray persistence_json(const GuardReport& guard) {
   return list;
 }
 
+JsonObject mediated_calls_json(const NotificationCounts& counts) {
+  return JsonObject()
+      .set("received", counts.received)
+      .set("answered", counts.answered)
+      .set("callers_gone", counts.callers_gone)
+      .set("unhandled", counts.unhandled);
+}
+
 void add_setup(JsonObject& report, const RunSetup& setup) {
   const IdentityMap& map = setup.identity.map;
   report.set("profile", setup.profile.name).set("workspace", escape_bytes(setup.workspace));
@@ -131,6 +140,11 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("persistence_not_listed", facts.guard->findings_not_listed);
     report.set("persistence_events_lost", facts.guard->queue_overflows);
   }
+  if (facts.denials != nullptr) {
+    report.set("denials", denials_json(*facts.denials));
+    report.set("denials_not_listed", facts.denials->not_listed());
+  }
+  if (facts.notifications != nullptr) report.set("mediated_calls", mediated_calls_json(*facts.notifications));
   report.set("terminal_sequences_dropped", facts.dropped_sequences);
   if (facts.outcome != nullptr) {
     report.set("outcome", outcome_json(*facts.outcome));

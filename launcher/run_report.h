@@ -7,6 +7,8 @@
 
 #include "broker/base/error.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/mediation/denial_log.h"
+#include "broker/mediation/notification_loop.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/json_text.h"
 #include "launcher/run_session.h"
@@ -23,6 +25,8 @@ struct RunFacts {
   const PreparedLaunch* prepared = nullptr;
   const RunOutcome* outcome = nullptr;
   const GuardReport* guard = nullptr;
+  const DenialLog* denials = nullptr;
+  const NotificationCounts* notifications = nullptr;
   int landlock_abi = 0;
   std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output
 };

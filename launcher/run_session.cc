@@ -148,14 +148,32 @@ int RunSession::poll_timeout() const {
   TerminalRelay* relay = streams_.relay();
   const int relay_wait = relay == nullptr ? -1 : relay->poll_timeout_ms();
   if (relay_wait >= 0 && (wait < 0 || relay_wait < wait)) wait = relay_wait;
+  if (notifications_ != nullptr && notifications_->poll_timeout()) {
+    const long long sweep = notifications_->poll_timeout()->count();
+    if (wait < 0 || sweep < wait) wait = sweep;
+  }
   return static_cast<int>(wait);
+}
+
+void RunSession::add_notifications(std::vector<pollfd>& entries) const {
+  if (notifications_ != nullptr && notifications_->poll_descriptor() >= 0)
+    entries.push_back({notifications_->poll_descriptor(), POLLIN, 0});
+}
+
+void RunSession::handle_notifications(const std::vector<pollfd>& entries) {
+  if (notifications_ == nullptr) return;
+  for (const pollfd& entry : entries)
+    if (entry.revents != 0 && entry.fd == notifications_->poll_descriptor()) notifications_->handle_events(entry.revents);
+  if (notifications_->poll_timeout()) notifications_->sweep();
 }
 
 void RunSession::poll_once() {
   std::vector<pollfd> entries{{sandbox_.descriptor(), POLLIN, 0}, {signals_, POLLIN, 0}};
   if (guard_ != nullptr && guard_->poll_descriptor() >= 0) entries.push_back({guard_->poll_descriptor(), POLLIN, 0});
+  add_notifications(entries);
   streams_.add_poll_entries(entries);
   if (::poll(entries.data(), entries.size(), poll_timeout()) < 0) return;
+  handle_notifications(entries);
   if (entries[1].revents != 0) handle_signals();
   streams_.handle_events(entries);
   TerminalRelay* relay = streams_.relay();

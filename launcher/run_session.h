@@ -2,14 +2,17 @@
 #ifndef WRIT_LAUNCHER_RUN_SESSION_H_
 #define WRIT_LAUNCHER_RUN_SESSION_H_
 
+#include <poll.h>
 #include <sys/resource.h>
 
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/base/unique_fd.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/mediation/notification_loop.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
 #include "launcher/run_streams.h"
@@ -41,6 +44,9 @@ class RunSession {
   RunSession(SandboxProcess& sandbox, RunStreams& streams, PersistenceGuard* guard, const LimitPolicy& limits,
              int signals);
 
+  // Serves the calls of the sandbox that wait for the broker. Borrowed.
+  void serve(NotificationLoop& notifications) { notifications_ = &notifications; }
+
   // Runs until the tool has ended and everything in its sandbox is dead.
   [[nodiscard]] RunOutcome run();
 
@@ -48,6 +54,8 @@ class RunSession {
   using Clock = std::chrono::steady_clock;
 
   void poll_once();
+  void add_notifications(std::vector<pollfd>& entries) const;
+  void handle_notifications(const std::vector<pollfd>& entries);
   void handle_signals();
   void handle_interrupt();
   void end_gracefully(OutcomeKind because, std::string reason);
@@ -60,6 +68,7 @@ class RunSession {
   SandboxProcess& sandbox_;
   RunStreams& streams_;
   PersistenceGuard* guard_;
+  NotificationLoop* notifications_ = nullptr;
   const LimitPolicy& limits_;
   int signals_;
   Clock::time_point started_ = Clock::now();

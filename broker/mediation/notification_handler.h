@@ -30,9 +30,18 @@ struct AnswerValue {
 struct AnswerErrno {
   int error = 0;
 };
-// The call returns a descriptor that the caller gets. Borrowed until answered.
+// The call returns the number of a descriptor that the caller gets.
 struct AnswerDescriptor {
-  AddedDescriptor added;
+  UniqueFd descriptor;
+  bool close_on_exec = true;
+};
+// The caller gets a descriptor, and the call returns `value` plus its number times `number_factor`. The broker's copy is
+// closed before the call returns.
+struct AnswerBoth {
+  UniqueFd descriptor;
+  std::int64_t value = 0;
+  std::int64_t number_factor = 0;
+  bool close_on_exec = true;
 };
 // The kernel makes the call itself. `reason`: why nothing is granted by that, whatever the arguments turn into.
 struct AnswerContinue {
@@ -40,7 +49,7 @@ struct AnswerContinue {
 };
 // Not yet: the handler answers through the loop when it knows.
 struct AnswerLater {};
-using Answer = std::variant<AnswerValue, AnswerErrno, AnswerDescriptor, AnswerContinue, AnswerLater>;
+using Answer = std::variant<AnswerValue, AnswerErrno, AnswerDescriptor, AnswerBoth, AnswerContinue, AnswerLater>;
 
 class NotificationHandler {
  public:

@@ -37,7 +37,7 @@ class NotificationLoop {
   void handle_events(short revents);
 
   // Answers a call whose handler said AnswerLater. A caller that is gone is no error.
-  void answer_later(std::uint64_t id, const Answer& answer);
+  void answer_later(std::uint64_t id, Answer answer);
 
   // Looks whether the callers of unanswered calls still wait, and abandons those that do not. The kernel sends no event
   // about them: call it about every poll_timeout().
@@ -46,12 +46,15 @@ class NotificationLoop {
   [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const;
 
   [[nodiscard]] bool is_waiting(std::uint64_t id) const { return waiting_.contains(id); }
+  // ID_VALID, for a handler that takes something from the caller after it has decided.
+  [[nodiscard]] bool caller_waits(std::uint64_t id) const { return listener_.id_valid(id); }
   [[nodiscard]] const NotificationCounts& counts() const { return counts_; }
 
  private:
   void serve(const Notification& call);
-  void finish(std::uint64_t id, const Answer& answer);
-  [[nodiscard]] bool deliver(std::uint64_t id, const Answer& answer);
+  void finish(std::uint64_t id, Answer answer);
+  [[nodiscard]] Result<Delivery> deliver(std::uint64_t id, Answer& answer);
+  [[nodiscard]] Result<Delivery> deliver_both(std::uint64_t id, AnswerBoth& both);
 
   SeccompListener listener_;
   std::map<std::uint32_t, NotificationHandler*> handlers_;

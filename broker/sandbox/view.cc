@@ -19,6 +19,7 @@
 #include "broker/kernel/mount_tree.h"
 #include "broker/kernel/raw_syscall.h"
 #include "broker/sandbox/view_mounts.h"
+#include "broker/sandbox/view_writing.h"
 
 namespace writ {
 namespace {
@@ -408,8 +409,9 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
   }
   const bool writable = opened.grant->access == PathAccess::kWrite;
   const Execution execution = writable ? profile_.filesystem.writable_execution : Execution::kAllowed;
-  auto mount =
-      make_tree_grant(opened.tree.object.get(), {opened.grant->access, execution, ownership_namespace(opened)});
+  const bool mediated = is_mediated(profile_.filesystem, *opened.grant, opened.tree.kind);
+  TreeRestriction restriction{mediated ? PathAccess::kRead : opened.grant->access, execution, ownership_namespace(opened)};
+  auto mount = make_tree_grant(opened.tree.object.get(), restriction);
   if (!mount && ownership_namespace(opened) >= 0)
     mount.error().hint = "this file system cannot translate ownership; give " + quote_bytes(path) +
                          " to an ordinary user (chown), whose identity the tool then takes";
@@ -417,7 +419,9 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
   WRIT_TRY(mounts_->make_place(path, opened.tree.kind));
   WRIT_TRY(mounts_->attach(path, std::move(*mount)));
   mounts_->add_tree(path);
-  note(path, writable ? "write" : "read");
+  note(path, mediated ? "mediated" : writable ? "write" : "read");
+  restriction.access = PathAccess::kWrite;
+  if (mediated) return keep_writable(profile_.filesystem, path, opened.tree.object.get(), restriction, view_);
   return protect_grant(opened);
 }
 

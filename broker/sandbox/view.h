@@ -43,16 +43,23 @@ struct ViewOptions {
   ViewAssembly assembly = ViewAssembly::kAutomatic;
 };
 
+// A writable tree that the view shows read-only, and the mount through which the broker writes it (docs/mediation.md).
+struct MediatedTree {
+  std::string path;   // in the view
+  UniqueFd writable;  // detached; not a part of the view
+};
+
 // One line of the report: what the view shows and why.
 struct ViewEntry {
   std::string path;
-  std::string kind;  // "read", "write", "hidden", "protected", "pinned", "private", "device"
+  std::string kind;  // "read", "write", "mediated", "hidden", "protected", "pinned", "private", "device"
 };
 
 struct View {
   UniqueFd root;  // detached, complete except for /proc
   std::vector<ViewEntry> entries;
   std::vector<GuardedTree> guarded;  // writable trees with protected or watched names
+  std::vector<MediatedTree> mediated;
   std::vector<std::string> warnings;
 };
 

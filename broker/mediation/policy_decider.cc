@@ -1,0 +1,26 @@
+#include "broker/mediation/policy_decider.h"
+
+namespace writ {
+
+std::string PolicyDecider::describe(const Rule& rule) const {
+  std::string text = rule.text();
+  if (rule.origin.line > 0 && rule.origin.source < sources_.size())
+    text.append(" (").append(sources_[rule.origin.source]).append(":").append(std::to_string(rule.origin.line)).append(")");
+  return text;
+}
+
+AccessVerdict PolicyDecider::decide(std::uint64_t, const AccessRequest& request) {
+  const Decision decision = policy_.decide_path(request.rights, request.path);
+  AccessVerdict verdict;
+  verdict.verdict = decision.effect == Effect::kAllow ? Verdict::kAllowed : Verdict::kDenied;
+  if (verdict.verdict == Verdict::kAllowed) return verdict;
+  verdict.cause = decision.cause;
+  if (decision.rule != nullptr) {
+    verdict.rule = describe(*decision.rule);
+    verdict.reason = decision.rule->reason;
+  }
+  if (decision.effect == Effect::kAsk) verdict.reason = "a rule wants somebody asked, and nobody is there to ask";
+  return verdict;
+}
+
+}  // namespace writ

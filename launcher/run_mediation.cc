@@ -1,0 +1,37 @@
+#include "launcher/run_mediation.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "broker/mediation/mediated_calls.h"
+
+namespace writ {
+
+Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const Profile& profile, const ToolIdentity& identity,
+                                                            PreparedLaunch& prepared) {
+  WRIT_ASSIGN(prepared.content.listener_filter, compile_listener_filter(mediated_traps()));
+  AccessPolicy policy = AccessPolicy::compile(profile);
+  MediationParts parts;
+  parts.trees = MediatedTrees(std::exchange(prepared.view.mediated, {}), prepared.view.entries);
+  parts.shields = WriteShields(policy, parts.trees.covered_places());
+  parts.identity = identity.map;
+  if (::geteuid() == 0) {
+    WRIT_ASSIGN(parts.acting, ActingIdentity::as({identity.map.outside_uid, identity.map.outside_gid}));
+  }
+  return std::unique_ptr<RunMediation>(new RunMediation(profile, std::move(parts), std::move(policy)));
+}
+
+RunMediation::RunMediation(const Profile& profile, MediationParts parts, AccessPolicy policy)
+    : policy_(std::move(policy)), decider_(policy_, profile.sources), mediator_(std::move(parts), decider_, denials_) {}
+
+NotificationLoop& RunMediation::serve(SeccompListener listener) {
+  loop_.emplace(std::move(listener));
+  for (const MediatedCall& row : mediated_calls()) {
+    const std::int16_t number = kNativeAuditArch == AUDIT_ARCH_X86_64 ? row.call.x86_64 : row.call.aarch64;
+    if (number != kNotThere) loop_->add_handler(static_cast<std::uint32_t>(number), mediator_);
+  }
+  return *loop_;
+}
+
+}  // namespace writ
