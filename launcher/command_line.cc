@@ -31,9 +31,20 @@ constexpr const char* kRunFooter =
     "  writ run --profile ./my.yaml --report run.json -- node app.js\n"
     "  writ run -- bash\n";
 
-void add_run_options(CLI::App& run, RunOptions& options, bool& dry_run, bool& quiet) {
+struct RunFlags {
+  bool dry_run = false;
+  bool quiet = false;
+  std::string nested;
+};
+
+void add_run_options(CLI::App& run, RunOptions& options, RunFlags& flags) {
   run.add_option("-p,--profile", options.profile, "Profile by name, or a file")->type_name("NAME|FILE");
   run.add_option("-C,--workspace", options.workspace, "Workspace instead of the current directory")->type_name("DIR");
+  run.add_option("--chdir", options.start_directory, "Start in this directory of the sandbox instead of the workspace")
+      ->type_name("DIR");
+  // Not for people: what a run tells the nested runs of its commands.
+  run.add_option("--nested", flags.nested)->group("");
+  run.add_option("--protect", options.protect)->allow_extra_args(false)->group("");
   run.add_option("-r,--read", options.read, "Grant a file or tree for reading")
       ->type_name("PATH")
       ->allow_extra_args(false);
@@ -51,9 +62,9 @@ void add_run_options(CLI::App& run, RunOptions& options, bool& dry_run, bool& qu
       ->allow_extra_args(false);
   run.add_option("--report", options.report, "Write a report of the run as JSON (- for standard error)")
       ->type_name("FILE");
-  run.add_flag("-n,--dry-run", dry_run, "Show what would be granted, run nothing");
+  run.add_flag("-n,--dry-run", flags.dry_run, "Show what would be granted, run nothing");
   run.add_flag("--json", options.json, "With --dry-run: print JSON");
-  run.add_flag("-q,--quiet", quiet, "No warnings and no list of denials on standard error");
+  run.add_flag("-q,--quiet", flags.quiet, "No warnings and no list of denials on standard error");
   run.add_flag_callback("--trace", [&options] { options.trace = Trace::kDenials; },
                         "Say on standard error what is denied, as it happens");
   run.footer(kRunFooter);
@@ -97,10 +108,9 @@ Command parse_command_line(std::span<const std::string> arguments) {
   app.failure_message(CLI::FailureMessage::simple);
 
   RunOptions run_options;
-  bool dry_run = false;
-  bool quiet = false;
+  RunFlags flags;
   CLI::App* run = app.add_subcommand("run", "Run a program in a sandbox");
-  add_run_options(*run, run_options, dry_run, quiet);
+  add_run_options(*run, run_options, flags);
 
   bool doctor_as_json = false;
   CLI::App* doctor = app.add_subcommand("doctor", "Say what this host can enforce, layer by layer");
@@ -114,8 +124,13 @@ Command parse_command_line(std::span<const std::string> arguments) {
     return usage_error(error.what());
   }
   if (doctor->parsed()) return DoctorOptions{doctor_as_json ? DoctorFormat::kJson : DoctorFormat::kText, {}};
-  run_options.mode = dry_run ? RunMode::kDryRun : RunMode::kRun;
-  run_options.verbosity = quiet ? Verbosity::kQuiet : Verbosity::kNormal;
+  if (!flags.nested.empty()) {
+    auto nesting = Nesting::parse(flags.nested);
+    if (!nesting) return usage_error(nesting.error().describe());
+    run_options.nesting = *nesting;
+  }
+  run_options.mode = flags.dry_run ? RunMode::kDryRun : RunMode::kRun;
+  run_options.verbosity = flags.quiet ? Verbosity::kQuiet : Verbosity::kNormal;
   return finish_run(std::move(run_options), std::move(split));
 }
 

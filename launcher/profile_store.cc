@@ -10,11 +10,13 @@
 #include "broker/base/escape.h"
 #include "broker/base/unique_fd.h"
 #include "broker/policy/name_suggestion.h"
+#include "broker/policy/yaml_document.h"
 
 namespace writ {
 namespace {
 
-constexpr std::size_t kProfileSizeLimit = std::size_t{1} << 20;
+// A larger file would be refused later, after it was read.
+constexpr std::size_t kProfileSizeLimit = kYamlSizeLimit;
 
 struct ShippedProfile {
   std::string_view name;
@@ -23,6 +25,10 @@ struct ShippedProfile {
 
 constexpr ShippedProfile kShipped[] = {
 #include "shipped_profiles.inc"
+};
+
+constexpr ShippedProfile kShippedGroups[] = {
+#include "shipped_groups.inc"
 };
 
 }  // namespace
@@ -56,6 +62,10 @@ std::vector<std::string_view> ProfileStore::shipped_names() {
   std::vector<std::string_view> names;
   for (const ShippedProfile& profile : kShipped) names.push_back(profile.name);
   return names;
+}
+
+Result<ProfileSource> ProfileStore::shipped_groups() {
+  return ProfileSource{"the shipped groups", std::string(kShippedGroups[0].text)};
 }
 
 Result<ProfileSource> ProfileStore::find(std::string_view name) const {

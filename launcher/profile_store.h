@@ -26,6 +26,9 @@ class ProfileStore {
 
   [[nodiscard]] static std::vector<std::string_view> shipped_names();
 
+  // Returns the groups that ship with Writ, for ProfileContext::groups_source.
+  [[nodiscard]] static Result<ProfileSource> shipped_groups();
+
  private:
   std::string configuration_home_;
 };

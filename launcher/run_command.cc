@@ -14,6 +14,9 @@
 #include "broker/base/escape.h"
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
+#include "broker/mediation/command_service.h"
+#include "broker/mediation/mediated_calls.h"
+#include "broker/policy/listener_filter.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/denial_report.h"
 #include "launcher/message.h"
@@ -41,17 +44,21 @@ class Run {
   Step prepare();
   Step open_report();
   Step read_policy();
+  Step start_command_launcher();
   Step choose_init();
   Step map_identity();
   Step hide_own_files();
   void watch_empty_secret_places();
+  Step prepare_listener();
   Step prepare_mediation();
   Step start_guard();
   Step start();
+  Step serve_calls();
   int dry_run();
   void supervise();
   void finish_guard();
   int report();
+  [[nodiscard]] bool is_orphan() const;
   void warn();
   void explain_end() const;
   void list_denials() const;
@@ -62,8 +69,11 @@ class Run {
   std::optional<RunSetup> setup_;
   std::optional<RunStreams> streams_;
   std::optional<PreparedLaunch> prepared_;
+  std::optional<NotificationLoop> loop_;  // before those that answer through it
   std::unique_ptr<RunMediation> mediation_;
   std::optional<PersistenceGuard> guard_;
+  std::optional<CommandLauncher> command_launcher_;
+  std::optional<CommandService> commands_;  // after prepared_, whose programs it borrows
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
@@ -94,6 +104,15 @@ Run::Step Run::read_policy() {
   auto setup = set_up_run(options_, std::move(*person));
   if (!setup) return tl::unexpected<LaunchError>(writ_error(std::move(setup.error())));
   setup_ = std::move(*setup);
+  return {};
+}
+
+// Before we become non-dumpable and give our capabilities up: a nested run needs what we have now.
+Run::Step Run::start_command_launcher() {
+  if (setup_->profile.commands.empty() || options_.mode == RunMode::kDryRun) return {};
+  auto launcher = CommandLauncher::start();
+  if (!launcher) return tl::unexpected<LaunchError>(writ_error(std::move(launcher.error())));
+  command_launcher_.emplace(std::move(*launcher));
   return {};
 }
 
@@ -161,16 +180,18 @@ void Run::watch_empty_secret_places() {
 Run::Step Run::prepare() {
   if (auto done = open_report(); !done) return done;
   if (auto done = read_policy(); !done) return done;
+  if (auto done = start_command_launcher(); !done) return done;
   if (auto done = choose_init(); !done) return done;
   if (auto done = hide_own_files(); !done) return done;
   watch_empty_secret_places();
-  auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity);
+  const StreamGiver giver = options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson;
+  auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity, giver);
   if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
   streams_ = std::move(*streams);
   LaunchRequest request;
   request.profile = &setup_->profile;
   request.identity = setup_->identity;
-  request.working_directory = setup_->workspace;
+  request.working_directory = setup_->start_directory;
   request.workspace = setup_->workspace_object;
   request.home = setup_->person.home;
   request.user_name = setup_->tool_user_name;
@@ -182,10 +203,26 @@ Run::Step Run::prepare() {
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
   request.filter = setup_->filter;
   request.landlock_abi = landlock_abi_;
+  if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
+  if (!setup_->profile.commands.empty()) request.filter = allow_command_call(request.filter);
   auto prepared = prepare_launch(broker_, std::move(request));
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
+  if (auto done = prepare_listener(); !done) return done;
   return prepare_mediation();
+}
+
+// One listener for everything that waits for us.
+Run::Step Run::prepare_listener() {
+  std::vector<TrappedCall> calls;
+  if (!setup_->profile.commands.empty()) calls.push_back({kCommandCall, TrapScope::kAlways, {}});
+  if (!prepared_->view.mediated.empty())
+    for (TrappedCall& call : mediated_traps()) calls.push_back(std::move(call));
+  if (calls.empty()) return {};
+  auto listener = compile_listener_filter(calls);
+  if (!listener) return tl::unexpected<LaunchError>(writ_error(std::move(listener.error())));
+  prepared_->content.listener_filter = std::move(*listener);
+  return {};
 }
 
 Run::Step Run::prepare_mediation() {
@@ -222,6 +259,7 @@ Run::Step Run::start() {
   auto tool = start_prepared(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
+  if (auto done = serve_calls(); !done) return done;
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
   prepared_->view.root.reset();
   prepared_->program.executable.reset();
@@ -233,15 +271,27 @@ Run::Step Run::start() {
   return {};
 }
 
+Run::Step Run::serve_calls() {
+  if (!prepared_->listener) return {};
+  loop_.emplace(std::move(*prepared_->listener));
+  if (mediation_) mediation_->attach_to(*loop_);
+  if (!command_launcher_) return {};
+  auto plan = plan_nested_runs(options_, *setup_, prepared_->view);
+  if (!plan) return tl::unexpected<LaunchError>(writ_error(std::move(plan.error())));
+  commands_.emplace(*loop_, std::move(*command_launcher_), prepared_->view.commands, std::move(*plan));
+  return {};
+}
+
 RunFacts Run::facts() const {
   RunFacts facts;
   facts.options = &options_;
   facts.setup = setup_ ? &*setup_ : nullptr;
   facts.prepared = prepared_ ? &*prepared_ : nullptr;
   facts.outcome = &outcome_;
+  facts.commands = commands_ ? &*commands_ : nullptr;
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
   facts.denials = mediation_ ? &mediation_->denials() : nullptr;
-  facts.notifications = mediation_ ? mediation_->counts() : nullptr;
+  facts.notifications = mediation_ && loop_ ? &loop_->counts() : nullptr;
   facts.landlock_abi = landlock_abi_;
   facts.dropped_sequences = dropped_sequences_;
   return facts;
@@ -281,8 +331,10 @@ void Run::finish_guard() {
 }
 
 void Run::supervise() {
-  RunSession session(**broker_.init, *streams_, guard_ ? &*guard_ : nullptr, setup_->profile.limits, signals_->get());
-  if (mediation_ && prepared_->listener) session.serve(mediation_->serve(std::move(*prepared_->listener)));
+  SessionServices services{guard_ ? &*guard_ : nullptr, commands_ ? &*commands_ : nullptr,
+                           options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson};
+  RunSession session(**broker_.init, *streams_, services, setup_->profile.limits, signals_->get());
+  if (loop_) session.serve(*loop_);
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
@@ -297,7 +349,15 @@ int Run::report() {
   return kExitWritFailed;
 }
 
+// A command of another run's tool ends with that run, also when it is killed: our own end is what kills our sandbox.
+bool Run::is_orphan() const {
+  if (!options_.is_nested()) return false;
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // again: becoming a user namespace's owner may have cleared it
+  return ::getppid() != options_.nesting.supervisor;
+}
+
 int Run::run() {
+  if (is_orphan()) return kExitWritFailed;
   (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   std::signal(SIGXFSZ, SIG_IGN);  // a limit of the person's shell shall be an error message, not our death
   landlock_abi_ = landlock_abi();

@@ -10,7 +10,6 @@ namespace writ {
 
 Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const Profile& profile, const ToolIdentity& identity,
                                                             PreparedLaunch& prepared) {
-  WRIT_ASSIGN(prepared.content.listener_filter, compile_listener_filter(mediated_traps()));
   AccessPolicy policy = AccessPolicy::compile(profile);
   MediationParts parts;
   parts.trees = MediatedTrees(std::exchange(prepared.view.mediated, {}), prepared.view.entries);
@@ -25,13 +24,11 @@ Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const Profile& profi
 RunMediation::RunMediation(const Profile& profile, MediationParts parts, AccessPolicy policy)
     : policy_(std::move(policy)), decider_(policy_, profile.sources), mediator_(std::move(parts), decider_, denials_) {}
 
-NotificationLoop& RunMediation::serve(SeccompListener listener) {
-  loop_.emplace(std::move(listener));
+void RunMediation::attach_to(NotificationLoop& loop) {
   for (const MediatedCall& row : mediated_calls()) {
     const std::int16_t number = kNativeAuditArch == AUDIT_ARCH_X86_64 ? row.call.x86_64 : row.call.aarch64;
-    if (number != kNotThere) loop_->add_handler(static_cast<std::uint32_t>(number), mediator_);
+    if (number != kNotThere) loop.add_handler(static_cast<std::uint32_t>(number), mediator_);
   }
-  return *loop_;
 }
 
 }  // namespace writ

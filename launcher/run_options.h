@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/mediation/nested_run.h"
+
 namespace writ {
 
 enum class Verbosity : std::uint8_t { kNormal, kQuiet };
@@ -15,8 +17,10 @@ enum class RunMode : std::uint8_t { kRun, kDryRun };
 struct RunOptions {
   std::string profile = "default";            // name, or path of a file
   std::string workspace;                      // empty: the current directory
+  std::string start_directory;                // --chdir DIR, empty: the workspace
   std::vector<std::string> read;              // --read PATH
   std::vector<std::string> write;             // --write PATH
+  std::vector<std::string> protect;           // --protect PATH, given by Writ to its nested runs
   std::vector<std::string> environment;       // --env NAME or NAME=VALUE
   std::vector<std::string> preferred_layers;  // --prefer LAYER
   std::string timeout;                        // --timeout DURATION, empty: as the profile says
@@ -26,7 +30,10 @@ struct RunOptions {
   Verbosity verbosity = Verbosity::kNormal;
   Trace trace = Trace::kOff;
   bool json = false;                 // --json with --dry-run
+  Nesting nesting;                   // --nested, given by Writ to itself; depth 0: started by a person
   std::vector<std::string> command;  // what follows "--"
+
+  [[nodiscard]] bool is_nested() const { return nesting.depth > 0; }
 };
 
 }  // namespace writ

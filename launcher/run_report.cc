@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
+#include "launcher/command_report.h"
 #include "launcher/denial_report.h"
 
 namespace writ {
@@ -145,6 +146,10 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("denials_not_listed", facts.denials->not_listed());
   }
   if (facts.notifications != nullptr) report.set("mediated_calls", mediated_calls_json(*facts.notifications));
+  if (facts.commands != nullptr) {
+    report.set("commands", commands_json(*facts.commands, facts.setup->profile.sources));
+    report.set("commands_not_listed", facts.commands->records_not_listed());
+  }
   report.set("terminal_sequences_dropped", facts.dropped_sequences);
   if (facts.outcome != nullptr) {
     report.set("outcome", outcome_json(*facts.outcome));

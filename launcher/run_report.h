@@ -27,6 +27,7 @@ struct RunFacts {
   const GuardReport* guard = nullptr;
   const DenialLog* denials = nullptr;
   const NotificationCounts* notifications = nullptr;
+  const CommandService* commands = nullptr;
   int landlock_abi = 0;
   std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output
 };

@@ -42,9 +42,15 @@ Result<UniqueFd> take_over_signals() {
   return signals;
 }
 
-RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, PersistenceGuard* guard, const LimitPolicy& limits,
-                       int signals)
-    : sandbox_(sandbox), streams_(streams), guard_(guard), limits_(limits), signals_(signals) {
+RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, const SessionServices& services,
+                       const LimitPolicy& limits, int signals)
+    : sandbox_(sandbox),
+      streams_(streams),
+      guard_(services.guard),
+      commands_(services.commands),
+      giver_(services.giver),
+      limits_(limits),
+      signals_(signals) {
   if (limits_.wall_time) deadline_ = started_ + *limits_.wall_time;
 }
 
@@ -118,6 +124,14 @@ void RunSession::note_exit(const InitReport& report) {
   }
 }
 
+// Stopping the tool stops Writ as well, for the shell that then has the terminal. A command of another sandbox has no
+// shell that would continue it: it goes on at once.
+void RunSession::handle_stop() {
+  if (streams_.relay() == nullptr) return;
+  if (giver_ == StreamGiver::kPerson) streams_.relay()->suspend_self();
+  sandbox_.signal_tool(SIGCONT);
+}
+
 void RunSession::handle_init() {
   auto message = sandbox_.receive();
   if (!message) {
@@ -128,10 +142,7 @@ void RunSession::handle_init() {
     outcome_.reason = "the sandbox was killed from outside";
     return;
   }
-  if (message->report.event == InitEvent::kStopped && streams_.relay() != nullptr) {
-    streams_.relay()->suspend_self();
-    sandbox_.signal_tool(SIGCONT);
-  }
+  if (message->report.event == InitEvent::kStopped) handle_stop();
   if (message->report.event != InitEvent::kExited) return;
   note_exit(message->report);
   over_ = true;
@@ -145,13 +156,14 @@ int RunSession::poll_timeout() const {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
     wait = std::clamp<long long>(left, 0, 3'600'000);
   }
-  TerminalRelay* relay = streams_.relay();
-  const int relay_wait = relay == nullptr ? -1 : relay->poll_timeout_ms();
-  if (relay_wait >= 0 && (wait < 0 || relay_wait < wait)) wait = relay_wait;
-  if (notifications_ != nullptr && notifications_->poll_timeout()) {
-    const long long sweep = notifications_->poll_timeout()->count();
-    if (wait < 0 || sweep < wait) wait = sweep;
-  }
+  const auto at_most = [&wait](long long other) {
+    if (other >= 0 && (wait < 0 || other < wait)) wait = other;
+  };
+  if (TerminalRelay* relay = streams_.relay()) at_most(relay->poll_timeout_ms());
+  if (notifications_ != nullptr)
+    if (const auto left = notifications_->poll_timeout()) at_most(left->count());
+  if (commands_ != nullptr)
+    if (const auto left = commands_->poll_timeout()) at_most(left->count());
   return static_cast<int>(wait);
 }
 
@@ -163,7 +175,8 @@ void RunSession::add_notifications(std::vector<pollfd>& entries) const {
 void RunSession::handle_notifications(const std::vector<pollfd>& entries) {
   if (notifications_ == nullptr) return;
   for (const pollfd& entry : entries)
-    if (entry.revents != 0 && entry.fd == notifications_->poll_descriptor()) notifications_->handle_events(entry.revents);
+    if (entry.revents != 0 && entry.fd == notifications_->poll_descriptor())
+      notifications_->handle_events(entry.revents);
   if (notifications_->poll_timeout()) notifications_->sweep();
 }
 
@@ -172,10 +185,12 @@ void RunSession::poll_once() {
   if (guard_ != nullptr && guard_->poll_descriptor() >= 0) entries.push_back({guard_->poll_descriptor(), POLLIN, 0});
   add_notifications(entries);
   streams_.add_poll_entries(entries);
+  if (commands_ != nullptr) commands_->add_poll_entries(entries);
   if (::poll(entries.data(), entries.size(), poll_timeout()) < 0) return;
   handle_notifications(entries);
   if (entries[1].revents != 0) handle_signals();
   streams_.handle_events(entries);
+  if (commands_ != nullptr) commands_->handle_events(entries);
   TerminalRelay* relay = streams_.relay();
   if (relay != nullptr && relay->kill_requested() && !forced_) {
     kill_now(OutcomeKind::kInterrupted, "interrupted twice");
@@ -190,8 +205,11 @@ RunOutcome RunSession::run() {
   while (!over_) {
     poll_once();
     check_deadlines();
+    if (commands_ != nullptr) commands_->tick();
   }
   sandbox_.wait();
+  // Nobody waits for the commands any more. They hold streams of the tool, whose ends are waited for below.
+  if (commands_ != nullptr) commands_->finish(limits_.kill_grace);
   streams_.drain();
   outcome_.wall_time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_);
   if (forced_) {

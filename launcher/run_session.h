@@ -12,6 +12,7 @@
 
 #include "broker/base/unique_fd.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/mediation/command_service.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
@@ -38,10 +39,17 @@ struct RunOutcome {
 // and after init was forked (init passes the original mask on to the tool).
 [[nodiscard]] Result<UniqueFd> take_over_signals();
 
+// What a session serves beside the sandbox itself; null where a run has none. Borrowed.
+struct SessionServices {
+  PersistenceGuard* guard = nullptr;
+  CommandService* commands = nullptr;
+  StreamGiver giver = StreamGiver::kPerson;
+};
+
 class RunSession {
  public:
-  // All borrowed; they must outlive the session. `guard` may be null.
-  RunSession(SandboxProcess& sandbox, RunStreams& streams, PersistenceGuard* guard, const LimitPolicy& limits,
+  // All borrowed; they must outlive the session.
+  RunSession(SandboxProcess& sandbox, RunStreams& streams, const SessionServices& services, const LimitPolicy& limits,
              int signals);
 
   // Serves the calls of the sandbox that wait for the broker. Borrowed.
@@ -62,6 +70,7 @@ class RunSession {
   void kill_now(OutcomeKind because, std::string reason);
   void check_deadlines();
   void handle_init();
+  void handle_stop();
   void note_exit(const InitReport& report);
   [[nodiscard]] int poll_timeout() const;
 
@@ -69,6 +78,8 @@ class RunSession {
   RunStreams& streams_;
   PersistenceGuard* guard_;
   NotificationLoop* notifications_ = nullptr;
+  CommandService* commands_;
+  StreamGiver giver_;
   const LimitPolicy& limits_;
   int signals_;
   Clock::time_point started_ = Clock::now();

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <utility>
@@ -47,6 +48,10 @@ Result<Workspace> find_workspace(const RunOptions& options, const Person& person
   const char* looked_at = options.workspace.empty() ? "." : path.c_str();
   if (::stat(looked_at, &status) != 0) return fail_errno(errno, "cannot use the workspace " + quote_bytes(path));
   if (!S_ISDIR(status.st_mode)) return fail("the workspace " + quote_bytes(path) + " is not a directory");
+  // The outer run decided on a directory; its commands work in that one or not at all.
+  const Nesting& nesting = options.nesting;
+  if (options.is_nested() && (nesting.workspace_device != status.st_dev || nesting.workspace_inode != status.st_ino))
+    return fail("the workspace " + quote_bytes(path) + " was replaced since the outer run began");
   HostObject object{path, status.st_dev, status.st_ino};
   return Workspace{std::move(path), status.st_uid, status.st_gid, std::move(object)};
 }
@@ -61,6 +66,7 @@ Result<Profile> load(const RunOptions& options, const Person& person, const std:
                        {"uid", std::to_string(person.uid)},
                        {"gid", std::to_string(person.gid)}};
   context.find_profile = [&store](std::string_view name) { return store.find(name); };
+  context.groups_source = &ProfileStore::shipped_groups;
   return load_profile(source, context);
 }
 
@@ -98,14 +104,40 @@ Status prefer_layers(Profile& profile, const std::vector<std::string>& names) {
   return {};
 }
 
+// Where the tool starts, in the view: relative to the workspace. That it is there is seen when the tool goes there.
+Result<std::string> find_start_directory(const RunOptions& options, const std::string& workspace) {
+  if (options.start_directory.empty()) return workspace;
+  const std::filesystem::path absolute = std::filesystem::path(workspace) / options.start_directory;
+  return normalize_absolute_path(absolute.lexically_normal().native());
+}
+
 // The profile of the next run must not be written by this one (attack 40): where a profile file lies in a tree that the
 // tool may write, it is protected like any other file that outlives the run.
-Status protect_profile_file(Profile& profile, const RunOptions& options, const Person& person) {
-  if (!names_profile_file(options.profile)) return {};
-  WRIT_ASSIGN(const std::string path, typed_path(options.profile, person));
+Status protect_profile_file(Profile& profile, const std::string& typed, const Person& person) {
+  if (!names_profile_file(typed)) return {};
+  WRIT_ASSIGN(const std::string path, typed_path(typed, person));
   for (const PathGrant& grant : profile.filesystem.grants)
     if (grant.access == PathAccess::kWrite && path.starts_with(grant.path + "/"))
       profile.filesystem.protect.push_back(path.substr(grant.path.size() + 1));
+  return {};
+}
+
+// What an outer run protects stays as it is for its commands, too, whatever their profile says.
+void protect_for_outer_run(Profile& profile, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths)
+    for (const PathGrant& grant : profile.filesystem.grants)
+      if (grant.access == PathAccess::kWrite && path.starts_with(grant.path + "/"))
+        profile.filesystem.protect.push_back(path.substr(grant.path.size() + 1));
+}
+
+// A command's profile is loaded when the command is run. That there is one is found out now, not in the middle of work.
+Status find_command_profiles(const Profile& profile, const Person& person) {
+  const ProfileStore store(person.configuration_home);
+  for (const CommandRule& rule : profile.commands) {
+    if (rule.profile.empty()) continue;
+    auto found = store.find(rule.profile);
+    if (!found) return fail("the rule '" + rule.text() + "': " + found.error().describe());
+  }
   return {};
 }
 
@@ -125,7 +157,9 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   WRIT_TRY(add_grants(profile, options.read, PathAccess::kRead, person));
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
-  WRIT_TRY(protect_profile_file(profile, options, person));
+  WRIT_TRY(protect_profile_file(profile, options.profile, person));
+  protect_for_outer_run(profile, options.protect);
+  WRIT_TRY(find_command_profiles(profile, person));
   replace_missing_layers(profile);
   if (!options.timeout.empty()) {
     auto duration = parse_duration(options.timeout);
@@ -162,6 +196,44 @@ Result<std::vector<std::string>> make_environment(Profile& profile, const RunOpt
 
 }  // namespace
 
+namespace {
+
+// Protection inside of a writable tree is made of mounts, and a mount goes away when another sandbox replaces what it
+// is mounted on (rename(2) over it): the tool could ask for a command that does, and write afterwards. So the nested
+// runs get the same places as mounts of their own, which they can neither change nor replace. Names that do not exist
+// yet are among them: what one of two runs in the same directory takes away, the other must not make.
+std::vector<std::string> protected_places(const Profile& profile, const View& view) {
+  std::vector<std::string> places;
+  for (const PathGrant& grant : profile.filesystem.grants) {
+    if (grant.access != PathAccess::kWrite) continue;
+    for (const std::string& name : profile.filesystem.protect) places.push_back(grant.path + "/" + name);
+    for (const ViewEntry& entry : view.entries) {
+      const bool covers = entry.kind == "protected" || entry.kind == "hidden" || entry.kind == "command";
+      if (covers && entry.path.starts_with(grant.path + "/")) places.push_back(entry.path);
+    }
+  }
+  std::sort(places.begin(), places.end());
+  places.erase(std::unique(places.begin(), places.end()), places.end());
+  return places;
+}
+
+}  // namespace
+
+Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup, const View& view) {
+  NestedRunPlan plan;
+  plan.profile = options.profile;
+  if (names_profile_file(options.profile)) {
+    WRIT_ASSIGN(plan.profile, typed_path(options.profile, setup.person));
+  }
+  plan.workspace = setup.workspace;
+  plan.nesting = {options.nesting.depth + 1, setup.workspace_object.device, setup.workspace_object.inode, ::getpid()};
+  // Nothing that widens: what a command may is what its own profile says.
+  for (const std::string& place : protected_places(setup.profile, view)) plan.inherited.push_back("--protect=" + place);
+  if (options.network == "none") plan.inherited.emplace_back("--network=none");
+  if (options.verbosity == Verbosity::kQuiet) plan.inherited.emplace_back("--quiet");
+  return plan;
+}
+
 Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
   WRIT_ASSIGN(const Workspace workspace, find_workspace(options, person));
   WRIT_ASSIGN(Profile profile, load(options, person, workspace.path));
@@ -170,6 +242,7 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person) {
   setup.identity = choose_identity(person.uid, person.gid, workspace.owner_uid, workspace.owner_gid);
   setup.tool_user_name = person.uid == 0 ? "writ" : person.name;
   setup.workspace = workspace.path;
+  WRIT_ASSIGN(setup.start_directory, find_start_directory(options, workspace.path));
   setup.workspace_object = workspace.object;
   setup.person = std::move(person);
   WRIT_ASSIGN(setup.environment, make_environment(profile, options, setup));

@@ -20,6 +20,7 @@ struct RunSetup {
   Profile profile;
   ToolIdentity identity;
   std::string workspace;
+  std::string start_directory;  // in the view
   HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
@@ -28,6 +29,10 @@ struct RunSetup {
 
 // Errors: a bad option, a bad profile, a missing workspace, a system call name nobody knows.
 [[nodiscard]] Result<RunSetup> set_up_run(const RunOptions& options, Person person);
+
+// What the nested runs of this one's commands get on their command lines. `view` is this run's.
+[[nodiscard]] Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup& setup,
+                                                     const View& view);
 
 }  // namespace writ
 

@@ -87,13 +87,15 @@ Status RunStreams::use_pipes() {
 // The tool reads its own copy; how far it came is passed on afterwards, so that `(writ run -- head -n 1; cat) < file`
 // does what it does without Writ. A file that somebody with more rights opened for us, and that is not ours, is passed
 // on as it is: this user cannot change it.
-Status RunStreams::grant_input_file(const BrokerStart& broker) {
+Status RunStreams::grant_input_file(const BrokerStart& broker, StreamGiver giver) {
   if (!broker.mount_authority) return {};
   auto copy = reopen_read_only(STDIN_FILENO);
   if (!copy) {
     struct stat status {};
     const bool ours = ::fstat(STDIN_FILENO, &status) != 0 || status.st_uid == ::geteuid();
     if (copy.error().system_errno == EACCES && !ours) return {};
+    // A file of the other sandbox's private /tmp has no name here. It is that tool's own, which gave it away like this.
+    if (copy.error().system_errno == ESTALE && giver == StreamGiver::kTool) return {};
     return tl::unexpected<Error>(std::move(copy.error()));
   }
   input_file_.reset(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
@@ -109,11 +111,11 @@ void RunStreams::pass_on_input_offset() const {
   if (offset >= 0) ::lseek(input_file_.get(), offset, SEEK_SET);
 }
 
-Status RunStreams::grant_others(const BrokerStart& broker) {
+Status RunStreams::grant_others(const BrokerStart& broker, StreamGiver giver) {
   for (int number = 0; number < 3; ++number) {
     if (is_terminal_[static_cast<std::size_t>(number)]) continue;
     WRIT_ASSIGN(const StreamKind kind, classify_stream(number));
-    if (kind == StreamKind::kInputFile) WRIT_TRY(grant_input_file(broker));
+    if (kind == StreamKind::kInputFile) WRIT_TRY(grant_input_file(broker, giver));
     if (kind != StreamKind::kAppendedLog) continue;
     // `>> log 2>&1` is one stream: two pipes would mix up its order.
     const bool same = number == 2 && sources_[1] != 1 && !is_terminal_[1] && same_file(1, 2);
@@ -125,12 +127,12 @@ Status RunStreams::grant_others(const BrokerStart& broker) {
   return {};
 }
 
-Result<RunStreams> RunStreams::arrange(const Profile& profile, const BrokerStart& broker,
-                                       const ToolIdentity& identity) {
+Result<RunStreams> RunStreams::arrange(const Profile& profile, const BrokerStart& broker, const ToolIdentity& identity,
+                                       StreamGiver giver) {
   RunStreams streams;
   for (int i = 0; i < 3; ++i) streams.is_terminal_[static_cast<std::size_t>(i)] = ::isatty(i) == 1;
   const bool any = std::any_of(streams.is_terminal_.begin(), streams.is_terminal_.end(), [](bool is) { return is; });
-  WRIT_TRY(streams.grant_others(broker));
+  WRIT_TRY(streams.grant_others(broker, giver));
   if (any && profile.terminal == TerminalMode::kAuto) WRIT_TRY(streams.use_terminal(broker, identity));
   if (any && profile.terminal == TerminalMode::kNone) WRIT_TRY(streams.use_pipes());
   if (!streams.devpts_.valid() && broker.mount_authority) {

@@ -30,11 +30,14 @@ struct OutputPipe {
 // would land on such a number, and the tool would get it as a standard stream.
 [[nodiscard]] Status fill_closed_standard_streams();
 
+// Whose streams they are: a person's, or those of a tool in the sandbox from which a command was asked for.
+enum class StreamGiver : std::uint8_t { kPerson, kTool };
+
 class RunStreams {
  public:
   // Looks at descriptors 0, 1 and 2 of this process, which must be open: fill_closed_standard_streams().
   [[nodiscard]] static Result<RunStreams> arrange(const Profile& profile, const BrokerStart& broker,
-                                                  const ToolIdentity& identity);
+                                                  const ToolIdentity& identity, StreamGiver giver);
 
   [[nodiscard]] std::vector<GrantedDescriptor> descriptors() const;
   // Descriptor of the tool that becomes its controlling terminal, or -1.
@@ -56,8 +59,8 @@ class RunStreams {
   Status use_terminal(const BrokerStart& broker, const ToolIdentity& identity);
   Status use_pipes();
   Status use_pipe_for(int number);
-  Status grant_others(const BrokerStart& broker);
-  Status grant_input_file(const BrokerStart& broker);
+  Status grant_others(const BrokerStart& broker, StreamGiver giver);
+  Status grant_input_file(const BrokerStart& broker, StreamGiver giver);
   void pass_on_input_offset() const;
   void copy(OutputPipe& pipe);
 

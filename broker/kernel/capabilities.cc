@@ -80,8 +80,8 @@ long keep_only_mount_authority() {
 
 namespace {
 
-// DAC_OVERRIDE, FOWNER: what a tool made belongs to another user. KILL: so do its processes. SETUID, SETGID: a mediating
-// broker acts as the tool on files; they come last, for the other stages are a prefix.
+// DAC_OVERRIDE, FOWNER: what a tool made belongs to another user. KILL: so do its processes. SETUID, SETGID: a
+// mediating broker acts as the tool on files; they come last, for the other stages are a prefix.
 constexpr std::array<cap_value_t, 5> kRootBroker = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETUID, CAP_SETGID};
 
 std::span<const cap_value_t> kept_capabilities(BrokerStage stage) {

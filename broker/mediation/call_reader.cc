@@ -20,8 +20,7 @@ constexpr int kDone = 0;
 // Reads one call. Every function returns 0 or the errno with which the call ends.
 class CallReader {
  public:
-  CallReader(const MediatedCall& row, const Notification& call, CallerTable& callers)
-      : callers_(callers) {
+  CallReader(const MediatedCall& row, const Notification& call, CallerTable& callers) : callers_(callers) {
     copy_->row = &row;
     copy_->caller = callers.record(call.thread);
     copy_->thread = call.thread;
@@ -29,8 +28,8 @@ class CallReader {
   }
 
   std::variant<std::unique_ptr<CopiedCall>, int> read() {
-    for (int (CallReader::*part)() : {&CallReader::flags, &CallReader::object, &CallReader::second_path,
-                                      &CallReader::values, &CallReader::umask})
+    for (int (CallReader::*part)() :
+         {&CallReader::flags, &CallReader::object, &CallReader::second_path, &CallReader::values, &CallReader::umask})
       if (const int error = (this->*part)(); error != kDone) return error;
     return std::move(copy_);
   }
@@ -82,8 +81,9 @@ class CallReader {
   int object() {
     const CallPath& first = row().first;
     if (row().operation == Operation::kUmask) return kDone;
-    const bool without_path = first.path == kNoArgument || (row().operation == Operation::kSetTimes &&
-                                                            first.directory != kNoArgument && argument(first.path) == 0);
+    const bool without_path =
+        first.path == kNoArgument ||
+        (row().operation == Operation::kSetTimes && first.directory != kNoArgument && argument(first.path) == 0);
     if (without_path) {
       copy_->form = ObjectForm::kDescriptor;
       return start(first, copy_->first);
@@ -113,7 +113,8 @@ class CallReader {
   }
 
   int attribute() {
-    if (const int error = text(argument(row().value), XATTR_NAME_MAX, ERANGE, copy_->text); error != kDone) return error;
+    if (const int error = text(argument(row().value), XATTR_NAME_MAX, ERANGE, copy_->text); error != kDone)
+      return error;
     if (row().operation == Operation::kRemoveAttribute) return kDone;
     const std::uint64_t size = copy_->value(2);
     if (size > XATTR_SIZE_MAX) return E2BIG;

@@ -55,8 +55,8 @@ struct CopiedCall : CallCopy {
 
 // Copies `call`, or says with which errno it ends.
 [[nodiscard]] std::variant<std::unique_ptr<CopiedCall>, int> read_mediated_call(const MediatedCall& row,
-                                                                               const Notification& call,
-                                                                               CallerTable& callers);
+                                                                                const Notification& call,
+                                                                                CallerTable& callers);
 
 }  // namespace writ
 

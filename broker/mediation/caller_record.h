@@ -27,7 +27,8 @@ class CallerRecord {
   // False when the thread has ended, whoever has its number now.
   [[nodiscard]] bool alive() const;
 
-  // O_PATH on the working directory, or on what descriptor `number` stands for. Invalid, with errno, when there is none.
+  // O_PATH on the working directory, or on what descriptor `number` stands for. Invalid, with errno, when there is
+  // none.
   [[nodiscard]] UniqueFd working_directory() const;
   [[nodiscard]] UniqueFd descriptor(int number) const;
   // Its own directory in our /proc, for what the tool calls /proc/self.

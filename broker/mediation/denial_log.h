@@ -18,7 +18,7 @@ inline constexpr std::size_t kDenialLimit = 200;
 
 // Everything as raw bytes: escape before showing.
 struct Denial {
-  std::string path;     // the resolved object
+  std::string path;  // the resolved object
   Rights rights;
   DecisionCause cause = DecisionCause::kNothing;
   std::string rule;     // that denied; may be empty

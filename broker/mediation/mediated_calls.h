@@ -53,8 +53,8 @@ struct CallPath {
 
 // What the arguments from `value` on are.
 enum class Values : std::uint8_t {
-  kPlain,        // numbers: mode, flags, length, owner and group
-  kUtimbuf,      // pointers to times in the three forms that there are
+  kPlain,    // numbers: mode, flags, length, owner and group
+  kUtimbuf,  // pointers to times in the three forms that there are
   kTimevals,
   kTimespecs,
 };

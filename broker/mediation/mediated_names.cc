@@ -78,7 +78,8 @@ Answer WriteMediator::rename(Work& work) {
   FoundTarget to = target(work, work.call.second, LastLink::kName);
   if (!from && !to) return std::move(from.error());
   // One of the two lies elsewhere: another mount, so EXDEV. An error of the lookup comes first.
-  if (!from) return std::holds_alternative<AnswerErrno>(from.error()) ? std::move(from.error()) : Answer(AnswerErrno{EXDEV});
+  if (!from)
+    return std::holds_alternative<AnswerErrno>(from.error()) ? std::move(from.error()) : Answer(AnswerErrno{EXDEV});
   if (!to) return std::holds_alternative<AnswerErrno>(to.error()) ? std::move(to.error()) : Answer(AnswerErrno{EXDEV});
   if (from->tree != to->tree) return AnswerErrno{EXDEV};
   if (from->place.names_itself() || to->place.names_itself()) return AnswerErrno{EBUSY};
@@ -105,7 +106,8 @@ Answer WriteMediator::link(Work& work) {
   }
   FoundTarget from = object_target(work);
   if (!from && !to) return std::move(from.error());
-  if (!from) return std::holds_alternative<AnswerErrno>(from.error()) ? std::move(from.error()) : Answer(AnswerErrno{EXDEV});
+  if (!from)
+    return std::holds_alternative<AnswerErrno>(from.error()) ? std::move(from.error()) : Answer(AnswerErrno{EXDEV});
   if (!to) return std::holds_alternative<AnswerErrno>(to.error()) ? std::move(to.error()) : Answer(AnswerErrno{EXDEV});
   return link_object(work, *from, *to);
 }
@@ -127,8 +129,7 @@ Answer WriteMediator::link_object(Work& work, const Target& from, const Target& 
 // Through the link of /proc it is the held object that gets the name; a symbolic link that is held gets it itself.
 Answer WriteMediator::link_held(int object, int directory, const Place& to) {
   const std::string held = "/proc/self/fd/" + std::to_string(object);
-  return result_of(
-      raw_syscall(SYS_linkat, AT_FDCWD, held.c_str(), directory, name_of(to).c_str(), AT_SYMLINK_FOLLOW));
+  return result_of(raw_syscall(SYS_linkat, AT_FDCWD, held.c_str(), directory, name_of(to).c_str(), AT_SYMLINK_FOLLOW));
 }
 
 // /proc/self/fd/N or AT_EMPTY_PATH: the way in which a file of O_TMPFILE gets a name.
@@ -157,8 +158,7 @@ Answer WriteMediator::symlink(Work& work) {
   if (auto refused = refuse(work, kWriteRight, *found, Change::kReplaces)) return std::move(*refused);
   auto directory = parts_.trees.directory(*found->tree, found->place);
   if (!directory) return AnswerErrno{directory.error()};
-  return result_of(
-      raw_syscall(SYS_symlinkat, work.call.text.c_str(), directory->get(), name_of(found->place).c_str()));
+  return result_of(raw_syscall(SYS_symlinkat, work.call.text.c_str(), directory->get(), name_of(found->place).c_str()));
 }
 
 }  // namespace writ

@@ -39,8 +39,8 @@ MediatedTrees::MediatedTrees(std::vector<MediatedTree> trees, const std::vector<
     : trees_(std::move(trees)) {
   for (const MediatedTree& tree : trees_) mounts_.push_back(mount_id(tree.writable.get()));
   for (const ViewEntry& entry : entries) {
-    const auto found = std::find_if(trees_.begin(), trees_.end(),
-                                    [&](const MediatedTree& tree) { return tree.path == entry.path; });
+    const auto found =
+        std::find_if(trees_.begin(), trees_.end(), [&](const MediatedTree& tree) { return tree.path == entry.path; });
     entries_.push_back({entry.path, found == trees_.end() ? nullptr : &*found});
   }
   std::stable_sort(entries_.begin(), entries_.end(),

@@ -35,8 +35,8 @@ struct AnswerDescriptor {
   UniqueFd descriptor;
   bool close_on_exec = true;
 };
-// The caller gets a descriptor, and the call returns `value` plus its number times `number_factor`. The broker's copy is
-// closed before the call returns.
+// The caller gets a descriptor, and the call returns `value` plus its number times `number_factor`. The broker's copy
+// is closed before the call returns.
 struct AnswerBoth {
   UniqueFd descriptor;
   std::int64_t value = 0;

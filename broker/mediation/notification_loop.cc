@@ -60,9 +60,11 @@ void NotificationLoop::serve(const Notification& call) {
   if (!std::holds_alternative<AnswerLater>(answer)) answer_later(call.id, std::move(answer));
 }
 
-// In two steps, because the answer is not the number itself. With WAIT_KILLABLE_RECV nothing but death comes in between.
+// In two steps, because the answer is not the number itself. With WAIT_KILLABLE_RECV nothing but death comes in
+// between.
 Result<Delivery> NotificationLoop::deliver_both(std::uint64_t id, AnswerBoth& both) {
-  WRIT_ASSIGN(const std::optional<int> number, listener_.add_descriptor(id, {both.descriptor.get(), std::nullopt, both.close_on_exec}));
+  WRIT_ASSIGN(const std::optional<int> number,
+              listener_.add_descriptor(id, {both.descriptor.get(), std::nullopt, both.close_on_exec}));
   if (!number) return Delivery::kCallerGone;
   // Closed before the caller goes on: a file that we still held for writing could not be executed (ETXTBSY).
   both.descriptor.reset();

@@ -132,8 +132,8 @@ PlaceWalk::Step PlaceWalk::caller_descriptor() {
 
 PlaceWalk::Step PlaceWalk::enter(UniqueFd object, const struct stat& status, const std::string& segment) {
   const bool last = rest_.empty();
-  const bool follows = !last || last_link_ == LastLink::kFollowed ||
-                       (last_link_ == LastLink::kMeant && must_be_directory_);
+  const bool follows =
+      !last || last_link_ == LastLink::kFollowed || (last_link_ == LastLink::kMeant && must_be_directory_);
   if (S_ISLNK(status.st_mode) && follows) return follow(object.get());
   if (last) return settle(segment, &status);
   if (!S_ISDIR(status.st_mode)) return fail(ENOTDIR);

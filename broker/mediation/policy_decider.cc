@@ -5,7 +5,11 @@ namespace writ {
 std::string PolicyDecider::describe(const Rule& rule) const {
   std::string text = rule.text();
   if (rule.origin.line > 0 && rule.origin.source < sources_.size())
-    text.append(" (").append(sources_[rule.origin.source]).append(":").append(std::to_string(rule.origin.line)).append(")");
+    text.append(" (")
+        .append(sources_[rule.origin.source])
+        .append(":")
+        .append(std::to_string(rule.origin.line))
+        .append(")");
   return text;
 }
 

@@ -13,7 +13,7 @@
 namespace writ {
 namespace {
 
-constexpr int kDeepest = 16;       // directories inside each other
+constexpr int kDeepest = 16;          // directories inside each other
 constexpr int kMostLookedAt = 20000;  // names; what lies beyond is not recognised (docs/mediation.md)
 
 struct CloseDirectory {

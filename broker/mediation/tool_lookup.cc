@@ -75,9 +75,8 @@ std::optional<FoundPlace> ToolLookup::find_directly(const CopiedPath& path, Last
   // From the root ".." stays inside. From a directory of the tool's it does as well: there is no mount above the root,
   // and no link is followed that could begin anew at ours.
   const long opened = absolute ? open_place(root_.get(), text.directory.c_str(), O_DIRECTORY, RESOLVE_IN_ROOT)
-                      : text.directory.empty()
-                          ? ::fcntl(path.start.get(), F_DUPFD_CLOEXEC, 3)
-                          : open_place(path.start.get(), text.directory.c_str(), O_DIRECTORY, 0);
+                      : text.directory.empty() ? ::fcntl(path.start.get(), F_DUPFD_CLOEXEC, 3)
+                                               : open_place(path.start.get(), text.directory.c_str(), O_DIRECTORY, 0);
   if (opened == -ELOOP) return std::nullopt;
   if (opened < 0) return FoundPlace(failed(opened == -1 ? errno : static_cast<int>(-opened)));
   Place place;
@@ -85,8 +84,7 @@ std::optional<FoundPlace> ToolLookup::find_directly(const CopiedPath& path, Last
   struct stat object {};
   const int looked = ::fstatat(place.directory.get(), text.name.c_str(), &object, AT_SYMLINK_NOFOLLOW);
   if (looked != 0 && errno != ENOENT) return FoundPlace(failed(errno));
-  const bool follows =
-      last_link == LastLink::kFollowed || (last_link == LastLink::kMeant && text.trailing_slash);
+  const bool follows = last_link == LastLink::kFollowed || (last_link == LastLink::kMeant && text.trailing_slash);
   if (looked == 0 && S_ISLNK(object.st_mode) && follows) return std::nullopt;
   const std::optional<std::string> where = path_of_place(place.directory.get());
   if (!where) return FoundPlace(failed(ENOENT));

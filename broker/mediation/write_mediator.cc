@@ -155,7 +155,9 @@ std::optional<Answer> WriteMediator::refuse(Work& work, Rights rights, const Tar
   const std::string_view shielded = parts_.shields.beneath(target.path);
   if (!keeps_way && !shielded.empty())
     return deny(work, request,
-                {Verdict::kDenied, DecisionCause::kProtected, {},
+                {Verdict::kDenied,
+                 DecisionCause::kProtected,
+                 {},
                  "it would give the protected name " + quote_bytes(shielded) + " another meaning"});
   if (target.place.object && is_alias(*target.place.object))
     return deny(work, request,
@@ -164,8 +166,8 @@ std::optional<Answer> WriteMediator::refuse(Work& work, Rights rights, const Tar
 }
 
 Answer WriteMediator::deny(Work& work, const AccessRequest& request, const AccessVerdict& verdict) {
-  denials_.add({request.path, request.rights, verdict.cause, verdict.rule, verdict.reason, work.call.caller->program(),
-                {}, 0});
+  denials_.add(
+      {request.path, request.rights, verdict.cause, verdict.rule, verdict.reason, work.call.caller->program(), {}, 0});
   return AnswerErrno{EACCES};
 }
 

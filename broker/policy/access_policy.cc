@@ -20,8 +20,11 @@ constexpr std::string_view kMetadataReason =
     "link-local addresses and those where clouds hand out credentials must be named exactly";
 
 Rule metadata_rule() {
-  return {Effect::kDeny, kAddressRights, AddressPattern{"*", std::nullopt, 0, std::nullopt},
-          std::string(kMetadataReason), {}};
+  return {Effect::kDeny,
+          kAddressRights,
+          AddressPattern{"*", std::nullopt, 0, std::nullopt},
+          std::string(kMetadataReason),
+          {}};
 }
 
 // The single rights of a request together: the strongest effect, and of two denials the one that can be explained.

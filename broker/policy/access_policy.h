@@ -44,8 +44,8 @@ class AccessPolicy {
   AccessPolicy& operator=(AccessPolicy&&) noexcept;
   ~AccessPolicy();
 
-  // Decides whether every right of `rights` (path rights) may be used on `path` (absolute, lexically normal, as the tool
-  // sees it). The effect is the strongest over the single rights. Empty rights are denied.
+  // Decides whether every right of `rights` (path rights) may be used on `path` (absolute, lexically normal, as the
+  // tool sees it). The effect is the strongest over the single rights. Empty rights are denied.
   [[nodiscard]] Decision decide_path(Rights rights, std::string_view path) const;
 
   // The same for connect and bind. Link-local and metadata addresses (169.254.0.0/16, fe80::/10, fd00:ec2::254, …) are

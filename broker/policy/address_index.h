@@ -1,5 +1,5 @@
-// AddressIndex: the address rules of a policy. Internal to AccessPolicy. Pure; immutable once it is built; any number of
-// threads may find().
+// AddressIndex: the address rules of a policy. Internal to AccessPolicy. Pure; immutable once it is built; any number
+// of threads may find().
 //
 // One look-up for each length of block that some rule uses, whatever the number of rules.
 #ifndef WRIT_BROKER_POLICY_ADDRESS_INDEX_H_

@@ -1,7 +1,7 @@
 // Commands as resources: rules about a program and its arguments. Plain data and pure matching; any thread.
 //
-// A ruled program is not in the view: its place holds Writ's own stand-in, which asks the broker to run the command in a
-// sandbox of its own. So a rule decides on arguments that were copied once, and nothing is inspected and then let go.
+// A ruled program is not in the view: its place holds Writ's own stand-in, which asks the broker to run the command in
+// a sandbox of its own. So a rule decides on arguments that were copied once, and nothing is inspected and then let go.
 #ifndef WRIT_BROKER_POLICY_COMMAND_RULE_H_
 #define WRIT_BROKER_POLICY_COMMAND_RULE_H_
 

@@ -65,14 +65,14 @@ struct Block {
 
 const std::array<Block, 8>& metadata_blocks() {
   static const std::array<Block, 8> kBlocks = {{
-      {mapped(169, 254, 0, 0), kMappedPrefixBits + 16},           // IPv4 link-local, RFC 3927; AWS, Azure, GCP, …
-      {mapped(100, 100, 100, 200), kAddressBits},                 // Alibaba Cloud
-      {mapped(168, 63, 129, 16), kAddressBits},                   // Azure
-      {mapped(192, 0, 0, 192), kAddressBits},                     // Oracle Cloud
-      {{0xFE, 0x80}, 10},                                         // IPv6 link-local
-      {*parse_ipv6("fd00:ec2::254"), kAddressBits},               // AWS
-      {*parse_ipv6("fd20:ce::254"), kAddressBits},                // GCP
-      {*parse_ipv6("fd00:42::42"), kAddressBits},                 // Scaleway
+      {mapped(169, 254, 0, 0), kMappedPrefixBits + 16},  // IPv4 link-local, RFC 3927; AWS, Azure, GCP, …
+      {mapped(100, 100, 100, 200), kAddressBits},        // Alibaba Cloud
+      {mapped(168, 63, 129, 16), kAddressBits},          // Azure
+      {mapped(192, 0, 0, 192), kAddressBits},            // Oracle Cloud
+      {{0xFE, 0x80}, 10},                                // IPv6 link-local
+      {*parse_ipv6("fd00:ec2::254"), kAddressBits},      // AWS
+      {*parse_ipv6("fd20:ce::254"), kAddressBits},       // GCP
+      {*parse_ipv6("fd00:42::42"), kAddressBits},        // Scaleway
   }};
   return kBlocks;
 }

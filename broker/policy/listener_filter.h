@@ -8,6 +8,7 @@
 
 #include "broker/base/error.h"
 #include "broker/policy/bpf_program.h"
+#include "broker/policy/command_call.h"
 #include "broker/policy/seccomp_model.h"
 #include "broker/policy/syscall_numbers.h"
 
@@ -26,10 +27,6 @@ struct TrappedCall {
   TrapScope scope = TrapScope::kAlways;
   std::vector<ArgumentConjunction> conjunctions;
 };
-
-// The number of the invented call by which a stand-in asks for its command. No kernel has it: far above every table
-// (the newest number is below 1000), below the x32 bit. Without a listener the kernel answers ENOSYS.
-inline constexpr std::uint32_t kCommandCall = 0x00575249;
 
 // Errors: a number that appears twice or reaches the x32 bit; `sendmsg`, `close` and `seccomp`, which the tool's
 // process itself makes between the listener's beginning and the static filter: it would wait for ever; `execveat` with

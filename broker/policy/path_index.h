@@ -1,8 +1,8 @@
 // PathIndex: the path rules of a policy as a tree of segments. Internal to AccessPolicy. Pure; immutable once it is
 // built; any number of threads may find().
 //
-// A node holds, for each effect and right, the first rule that speaks of it: so a walk costs the same whatever the number
-// of rules. The nodes are found through one hash table, from the node above and the next segment.
+// A node holds, for each effect and right, the first rule that speaks of it: so a walk costs the same whatever the
+// number of rules. The nodes are found through one hash table, from the node above and the next segment.
 #ifndef WRIT_BROKER_POLICY_PATH_INDEX_H_
 #define WRIT_BROKER_POLICY_PATH_INDEX_H_
 

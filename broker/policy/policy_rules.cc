@@ -74,8 +74,12 @@ class RuleCollector {
 
   void add_grant(const PathGrant& grant) {
     const bool optional = grant.presence == Presence::kOptional;
-    add(RuleKind::kGrant, {Effect::kAllow, grant_rights(grant, filesystem()), PathPattern{grant.path, grant.scope}, {},
-                           grant.origin, optional});
+    add(RuleKind::kGrant, {Effect::kAllow,
+                           grant_rights(grant, filesystem()),
+                           PathPattern{grant.path, grant.scope},
+                           {},
+                           grant.origin,
+                           optional});
   }
 
   void add_written() {
@@ -123,8 +127,7 @@ class RuleCollector {
   }
 
   void add_built_in(std::string_view path, PathScope scope, Rights rights, std::string_view reason) {
-    add(RuleKind::kBuiltIn,
-        {Effect::kAllow, rights, PathPattern{std::string(path), scope}, std::string(reason), {}});
+    add(RuleKind::kBuiltIn, {Effect::kAllow, rights, PathPattern{std::string(path), scope}, std::string(reason), {}});
   }
 
   [[nodiscard]] bool home_is_private() const {

@@ -7,6 +7,7 @@
 #define WRIT_BROKER_POLICY_PROFILE_DRAFT_H_
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,42 @@ struct SourceText {
   SourceOrigin origin;
 };
 
+[[nodiscard]] inline RuleOrigin rule_origin(const SourceOrigin& origin) {
+  return {origin.document->source, origin.position.line, origin.position.column};
+}
+
+enum class PlaceKind : std::uint8_t {
+  kPath,   // the text is a path
+  kGroup,  // the text is the name of a list of paths
+};
+
+// An entry of filesystem.read, write or hide, or of a group.
 struct DraftPath {
   SourceText source;
   Presence presence = Presence::kRequired;
+  PlaceKind kind = PlaceKind::kPath;
+};
+
+struct DraftGroup {
+  SourceText name;
+  std::vector<DraftPath> paths;
+};
+
+// A rule whose place is not expanded yet; a rule about an address is complete.
+struct DraftRule {
+  Rule rule;
+  DraftPath place;
+  PathScope scope = PathScope::kExact;
+};
+
+struct DraftCommand {
+  CommandRule rule;
+  SourceText program;
+};
+
+struct DraftCase {
+  PolicyCase policy_case;
+  SourceText target;
 };
 
 struct DraftSetting {
@@ -41,7 +75,11 @@ struct ProfileDraft {
   Profile profile;
   std::vector<DraftPath> read;
   std::vector<DraftPath> write;
-  std::vector<SourceText> hide;
+  std::vector<DraftPath> hide;
+  std::vector<DraftGroup> groups;
+  std::vector<DraftRule> rules;
+  std::vector<DraftCommand> commands;
+  std::vector<DraftCase> tests;
   std::vector<DraftSetting> environment;
   std::vector<DraftSetting> variables;
   std::array<SourceOrigin, kLayerCount> isolation_origins{};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "broker/policy/profile_draft.h"
 #include "broker/policy/profile_resolve.h"
 #include "broker/policy/profile_schema.h"
+#include "broker/policy/schema_sections.h"
 #include "broker/policy/yaml_document.h"
 
 namespace writ {
@@ -23,7 +25,7 @@ class LayerStack {
   Status add(const ProfileSource& source, std::string_view expected_name) {
     chain_.push_back(source.display_name);
     WRIT_ASSIGN(YamlDocument parsed, parse_yaml(source.display_name, source.text));
-    const YamlDocument& document = documents_.emplace_back(std::move(parsed));
+    const YamlDocument& document = keep(std::move(parsed));
     WRIT_ASSIGN(const ProfileHeader header, read_profile_header(document));
     WRIT_TRY(check_name(header.name, expected_name));
     for (const SourceText& base : header.extends) WRIT_TRY(add_base(base));
@@ -34,9 +36,46 @@ class LayerStack {
     return {};
   }
 
-  [[nodiscard]] ProfileDraft take_draft() { return std::move(draft_); }
+  // Adds the shipped groups, if the profile speaks of groups at all: reading them takes time.
+  Status add_shipped_groups() {
+    if (!context_.groups_source || !speaks_of_groups()) return {};
+    WRIT_ASSIGN(const ProfileSource source, context_.groups_source());
+    WRIT_ASSIGN(YamlDocument parsed, parse_yaml(source.display_name, source.text));
+    std::vector<DraftGroup> shipped;
+    WRIT_TRY(read_group_file(keep(std::move(parsed)), shipped));
+    for (const DraftGroup& own : draft_.groups)
+      for (const DraftGroup& group : shipped)
+        if (group.name.text == own.name.text)
+          return refuse(own.name, "the group '" + own.name.text + "' ships with Writ and cannot be redefined");
+    std::move(shipped.begin(), shipped.end(), std::back_inserter(draft_.groups));
+    return {};
+  }
+
+  [[nodiscard]] ProfileDraft take_draft() {
+    std::vector<std::string>& sources = draft_.profile.sources;
+    sources.reserve(documents_.size() + 1);
+    sources.emplace_back("built in");
+    for (const YamlDocument& document : documents_) sources.push_back(document.display_name);
+    return std::move(draft_);
+  }
 
  private:
+  const YamlDocument& keep(YamlDocument parsed) {
+    YamlDocument& document = documents_.emplace_back(std::move(parsed));
+    document.source = static_cast<std::uint16_t>(documents_.size());  // Profile::sources[0] is no file
+    return document;
+  }
+
+  [[nodiscard]] bool speaks_of_groups() const {
+    const auto names_group = [](const DraftPath& place) { return place.kind == PlaceKind::kGroup; };
+    const auto any_in = [&](const std::vector<DraftPath>& list) {
+      return std::any_of(list.begin(), list.end(), names_group);
+    };
+    return !draft_.groups.empty() || any_in(draft_.read) || any_in(draft_.write) || any_in(draft_.hide) ||
+           std::any_of(draft_.rules.begin(), draft_.rules.end(),
+                       [&](const DraftRule& rule) { return names_group(rule.place); });
+  }
+
   static tl::unexpected<Error> refuse(const SourceText& source, std::string_view message) {
     return fail_at(*source.origin.document, source.origin.position, message);
   }
@@ -80,7 +119,8 @@ class LayerStack {
 Result<Profile> load_profile(const ProfileSource& source, const ProfileContext& context) {
   LayerStack layers(context);
   WRIT_TRY(layers.add(source, {}));
-  return resolve_profile(layers.take_draft(), context.variables);
+  WRIT_TRY(layers.add_shipped_groups());
+  return resolve_profile(layers.take_draft(), context.variables, context.role);
 }
 
 }  // namespace writ

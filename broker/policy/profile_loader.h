@@ -10,6 +10,7 @@
 #define WRIT_BROKER_POLICY_PROFILE_LOADER_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -29,6 +30,11 @@ struct ProfileSource {
   std::string text;
 };
 
+enum class ProfileRole : std::uint8_t {
+  kProfile,
+  kCeiling,  // an administrator's bound: its rules may allow the whole file system, "/*"
+};
+
 // What the loader must know of the world.
 struct ProfileContext {
   // Values of the built-in variables: workspace and home (absolute, lexically normal), user, uid and gid (decimal).
@@ -36,6 +42,10 @@ struct ProfileContext {
   // Finds the profile that `extends` calls `name` ([a-z0-9-]{1,40}). Not called for anything else. Must not look inside
   // a directory that a tool can write.
   std::function<Result<ProfileSource>(std::string_view name)> find_profile;
+  // Returns the file of shipped groups (profiles/groups.yaml). Called only for a profile that speaks of groups; may be
+  // empty: then there are none but the profile's own.
+  std::function<Result<ProfileSource>()> groups_source;
+  ProfileRole role = ProfileRole::kProfile;
 };
 
 // Returns the resolved profile. Errors: everything that is wrong with the file or with one that it extends, as

@@ -6,13 +6,14 @@
 #include "broker/base/error.h"
 #include "broker/policy/profile.h"
 #include "broker/policy/profile_draft.h"
+#include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_variables.h"
 
 namespace writ {
 
 // Returns the profile that `draft` describes. `variables` are the built-in ones; `home` and `uid` also select the
 // secret locations. Errors carry file:line:column.
-[[nodiscard]] Result<Profile> resolve_profile(ProfileDraft draft, const VariableMap& variables);
+[[nodiscard]] Result<Profile> resolve_profile(ProfileDraft draft, const VariableMap& variables, ProfileRole role);
 
 }  // namespace writ
 

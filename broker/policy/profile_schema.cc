@@ -9,6 +9,7 @@
 #include "broker/policy/environment.h"
 #include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_values.h"
+#include "broker/policy/schema_sections.h"
 #include "broker/policy/schema_value.h"
 
 namespace writ {
@@ -33,7 +34,6 @@ constexpr auto kTerminalWords =
     std::to_array<Word<TerminalMode>>({{"auto", TerminalMode::kAuto}, {"none", TerminalMode::kNone}});
 constexpr auto kNetworkWords =
     std::to_array<Word<NetworkMode>>({{"none", NetworkMode::kNone}, {"host", NetworkMode::kHost}});
-constexpr auto kBoolWords = std::to_array<Word<bool>>({{"true", true}, {"false", false}});
 
 // ---- bounds
 // ----------------------------------------------------------------------------------------------------------
@@ -74,60 +74,6 @@ void set_named(std::vector<DraftSetting>& settings, std::string_view name, Sourc
   } else {
     settings.push_back({std::string(name), std::move(value)});
   }
-}
-
-// The same path in two layers: the stricter presence holds, so that a base cannot make a required path optional.
-void add_path(std::vector<DraftPath>& paths, DraftPath path) {
-  const auto same = std::find_if(paths.begin(), paths.end(),
-                                 [&](const DraftPath& other) { return other.source.text == path.source.text; });
-  if (same == paths.end()) {
-    paths.push_back(std::move(path));
-  } else if (path.presence == Presence::kRequired) {
-    same->presence = Presence::kRequired;
-  }
-}
-
-// Checks of the text before variables are expanded: a '*' in the value of ${workspace} is just a letter.
-Result<SourceText> read_path_text(const SchemaValue& value) {
-  WRIT_ASSIGN(const std::string_view text, read_text(value));
-  if (text.find('*') != std::string_view::npos)
-    return value.refuse("the path " + quote_bytes(text) + " is a pattern: name a file or a directory tree");
-  return SourceText{std::string(text), value.origin()};
-}
-
-// {path: …, optional: true|false}
-Result<DraftPath> read_path_mapping(const SchemaValue& value) {
-  constexpr std::array<std::string_view, 2> kKeys = {"path", "optional"};
-  for (const YamlNode& entry : value.node.children)
-    if (std::find(kKeys.begin(), kKeys.end(), entry.key) == kKeys.end())
-      return value.child(entry).refuse_key("unknown key " + quote_bytes(entry.key) + did_you_mean(entry.key, kKeys));
-  const YamlNode* path = value.node.find("path");
-  if (path == nullptr) return value.refuse("this entry has no 'path'");
-  WRIT_ASSIGN(SourceText text, read_path_text(value.child(*path)));
-  bool optional = false;
-  if (const YamlNode* node = value.node.find("optional")) WRIT_TRY(read_word(value.child(*node), kBoolWords, optional));
-  return DraftPath{std::move(text), optional ? Presence::kOptional : Presence::kRequired};
-}
-
-Status read_paths(const SchemaValue& value, std::vector<DraftPath>& target) {
-  return for_each_item(value, [&](const SchemaValue& item) -> Status {
-    if (item.node.kind == YamlKind::kMapping) {
-      WRIT_ASSIGN(DraftPath path, read_path_mapping(item));
-      add_path(target, std::move(path));
-      return {};
-    }
-    WRIT_ASSIGN(SourceText text, read_path_text(item));
-    add_path(target, {std::move(text), Presence::kRequired});
-    return {};
-  });
-}
-
-Status read_hidden(const SchemaValue& value, ProfileDraft& draft) {
-  return for_each_item(value, [&](const SchemaValue& item) -> Status {
-    WRIT_ASSIGN(SourceText text, read_path_text(item));
-    draft.hide.push_back(std::move(text));
-    return {};
-  });
 }
 
 Status read_relative_paths(const SchemaValue& value, std::vector<std::string>& target) {
@@ -223,9 +169,9 @@ Status read_description(const SchemaValue& value, ProfileDraft& draft) {
 // ------------------------------------------------------------------------------------------------------
 
 constexpr auto kFilesystemRules = std::to_array<KeyRule>({
-    {"read", [](const SchemaValue& v, ProfileDraft& d) { return read_paths(v, d.read); }},
-    {"write", [](const SchemaValue& v, ProfileDraft& d) { return read_paths(v, d.write); }},
-    {"hide", read_hidden},
+    {"read", [](const SchemaValue& v, ProfileDraft& d) { return read_places(v, d.read); }},
+    {"write", [](const SchemaValue& v, ProfileDraft& d) { return read_places(v, d.write); }},
+    {"hide", [](const SchemaValue& v, ProfileDraft& d) { return read_places(v, d.hide); }},
     {"protect",
      [](const SchemaValue& v, ProfileDraft& d) { return read_relative_paths(v, d.profile.filesystem.protect); }},
     {"report_changes",
@@ -294,6 +240,10 @@ constexpr auto kProfileRules = std::to_array<KeyRule>({
     {"description", read_description},
     {"variables", read_variables},
     {"filesystem", [](const SchemaValue& v, ProfileDraft& d) { return read_section(v, kFilesystemRules, d); }},
+    {"groups", [](const SchemaValue& v, ProfileDraft& d) { return read_groups(v, d.groups); }},
+    {"rules", read_rules},
+    {"commands", read_commands},
+    {"tests", read_tests},
     {"environment", [](const SchemaValue& v, ProfileDraft& d) { return read_section(v, kEnvironmentRules, d); }},
     {"process", [](const SchemaValue& v, ProfileDraft& d) { return read_section(v, kProcessRules, d); }},
     {"limits", [](const SchemaValue& v, ProfileDraft& d) { return read_section(v, kLimitRules, d); }},
@@ -316,6 +266,9 @@ constexpr auto kResettableLists = std::to_array<ResettableList>({
     {"filesystem.hide", [](ProfileDraft& d) { d.hide.clear(); }},
     {"filesystem.protect", [](ProfileDraft& d) { d.profile.filesystem.protect.clear(); }},
     {"filesystem.report_changes", [](ProfileDraft& d) { d.profile.filesystem.report_changes.clear(); }},
+    {"groups", [](ProfileDraft& d) { d.groups.clear(); }},
+    {"rules", [](ProfileDraft& d) { d.rules.clear(); }},
+    {"commands", [](ProfileDraft& d) { d.commands.clear(); }},
     {"environment.pass", [](ProfileDraft& d) { d.profile.environment.pass.clear(); }},
     {"environment.set", [](ProfileDraft& d) { d.environment.clear(); }},
     {"syscalls.allow", [](ProfileDraft& d) { d.profile.syscalls.allow.clear(); }},
@@ -387,7 +340,9 @@ Result<ProfileHeader> read_profile_header(const YamlDocument& document) {
 
 Status apply_profile(const YamlDocument& document, ProfileDraft& draft) {
   const SchemaValue root{document, document.root};
-  draft.profile.description.clear();  // a description speaks of one file, it is not inherited
+  // They speak of one file and are not inherited.
+  draft.profile.description.clear();
+  draft.tests.clear();
   if (const YamlNode* reset = root.node.find("reset"))
     WRIT_TRY(for_each_item(root.child(*reset), [&](const SchemaValue& item) { return reset_list(item, draft); }));
   return read_section(root, kProfileRules, draft);

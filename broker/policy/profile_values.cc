@@ -134,7 +134,8 @@ Status check_relative_path(std::string_view path) {
   if (const std::string_view flaw = flaw_of_text(path); !flaw.empty()) return bad_path(path, flaw);
   if (path.front() == '/' || path.front() == '~')
     return bad_path(path, "must be relative: it is looked up in each writable directory");
-  if (path.find_first_of("*?[]") != std::string_view::npos)
+  const auto is_pattern_character = [](char c) { return c == '*' || c == '?' || c == '[' || c == ']'; };
+  if (std::any_of(path.begin(), path.end(), is_pattern_character))
     return bad_path(path, "is a pattern: only literal names are supported");
   std::string_view reason;
   for_each_segment(path, [&](std::string_view segment) {

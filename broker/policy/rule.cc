@@ -21,7 +21,8 @@ Result<PathPattern> PathPattern::parse(std::string_view text) {
     path.remove_suffix(path.size() == kSubtreeMark.size() ? 1 : kSubtreeMark.size());
   }
   if (path.find('*') != std::string_view::npos)
-    return fail("the pattern " + quote_bytes(text) + " is refused: '*' can only be the whole last part, as in '/a/b/*'");
+    return fail("the pattern " + quote_bytes(text) +
+                " is refused: '*' can only be the whole last part, as in '/a/b/*'");
   WRIT_ASSIGN(pattern.path, normalize_absolute_path(path));
   return pattern;
 }

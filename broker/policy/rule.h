@@ -55,10 +55,10 @@ using IpAddress = std::array<std::uint8_t, 16>;
 
 // Which addresses a rule is about: an address or CIDR block, or a name; and a port or any.
 struct AddressPattern {
-  std::string host;                     // as written, lower case: "10.0.0.0/8", "localhost", "example.org", "*"
-  std::optional<IpAddress> network;     // for an address or block
-  std::uint8_t prefix_length = 0;       // of `network`, 0..128
-  std::optional<std::uint16_t> port;    // none: every port, written "*"
+  std::string host;                   // as written, lower case: "10.0.0.0/8", "localhost", "example.org", "*"
+  std::optional<IpAddress> network;   // for an address or block
+  std::uint8_t prefix_length = 0;     // of `network`, 0..128
+  std::optional<std::uint16_t> port;  // none: every port, written "*"
 
   // Parses "HOST:PORT": HOST is an IPv4 address, one with /LENGTH, [IPv6] or [IPv6/LENGTH], a host name (RFC 1123
   // labels; no trailing dot, no numeric spellings of addresses such as 0x7f.1 or 2130706433), or "*" for every address;

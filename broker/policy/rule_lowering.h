@@ -22,6 +22,7 @@ enum class Mechanism : std::uint8_t {
   kNetworkNamespace,  // no address but the sandbox's own loopback exists
   kSeparateSandbox,   // commands: the executable is reached through the broker only
   kNotInForce,        // stricter than written: needs mediation, so it is denied today
+  kHostNetwork,       // network: host gives it, and nothing filters there
 };
 [[nodiscard]] std::string_view mechanism_text(Mechanism mechanism);  // a phrase for people
 

@@ -24,7 +24,8 @@ struct SecretLocation {
 // only the absolute entries are returned. /root is a secret for everyone but root.
 [[nodiscard]] std::vector<std::string> secret_paths(std::string_view home, std::uint32_t uid);
 
-// Returns what lies at `path`, an entry of secret_paths() of any user, or an empty view when the table does not know it.
+// Returns what lies at `path`, an entry of secret_paths() of any user, or an empty view when the table does not know
+// it.
 [[nodiscard]] std::string_view secret_reason(std::string_view path);
 
 // Returns the entry of `secrets` that equals `path` or is a parent of it, or an empty view. `path` and all `secrets`

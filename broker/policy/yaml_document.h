@@ -58,6 +58,7 @@ struct YamlDocument {
   std::string display_name;  // how messages call the file; any bytes, escaped when shown
   std::string text;
   YamlNode root;
+  std::uint16_t source = 0;  // what its reader counts it as; not used here
 };
 
 // Which reader does the work; the result is the same.

@@ -68,6 +68,9 @@ class LaunchPreparation {
   Status add_grant_rules(LandlockPlan& plan, std::vector<OpenedTree>& opened);
   void add_rules_around(const std::string& path, LandlockPlan& plan, std::vector<OpenedTree>& opened);
   bool hides_below(const std::string& path) const;
+  [[nodiscard]] std::string search_path() const;
+  [[nodiscard]] CommandView command_view() const;
+  Status require_layers_of_commands();
   tl::expected<Program, ProgramError> find_program();
   void fill_content();
   bool active(Layer layer) { return layer_status(prepared_.layers, layer).state == LayerState::kActive; }
@@ -118,7 +121,7 @@ Status LaunchPreparation::make_view() {
   auto make_options = [&] {
     UniqueFd devpts(request_.devpts.valid() ? ::fcntl(request_.devpts.get(), F_DUPFD_CLOEXEC, 3) : -1);
     return ViewOptions{request_.home,      request_.user_name, request_.identity, request_.ownership_namespace,
-                       request_.workspace, std::move(devpts),  request_.assembly};
+                       request_.workspace, std::move(devpts),  request_.assembly, command_view()};
   };
   auto view = build_view(profile_, make_options());
   // Kernels before 6.15 attach nothing to a detached tree: EINVAL (move_mount(2)).
@@ -203,13 +206,35 @@ Status LaunchPreparation::make_landlock() {
   return {};
 }
 
-tl::expected<Program, ProgramError> LaunchPreparation::find_program() {
-  ProgramRequest lookup{prepared_.view.root.get(), request_.argv, {}, request_.working_directory};
+std::string LaunchPreparation::search_path() const {
   constexpr std::string_view kPath = "PATH=";
+  std::string path;
   for (const std::string& variable : request_.environment)
-    if (variable.starts_with(kPath)) lookup.search_path = variable.substr(kPath.size());
-  if (lookup.search_path.empty()) lookup.search_path = "/usr/local/bin:/usr/bin:/bin";
-  return resolve_program(lookup);
+    if (variable.starts_with(kPath)) path = variable.substr(kPath.size());
+  return path.empty() ? "/usr/local/bin:/usr/bin:/bin" : path;
+}
+
+CommandView LaunchPreparation::command_view() const {
+  const bool exempt = request_.program_under_rules == ProgramUnderRules::kNo;
+  return {search_path(), exempt ? request_.argv.front() : std::string()};
+}
+
+// A rule about a command holds because the program is not in the view, and because the broker can look at who asks,
+// which it may in a user namespace of its own making.
+Status LaunchPreparation::require_layers_of_commands() {
+  if (profile_.commands.empty()) return {};
+  for (const Layer layer : {Layer::kView, Layer::kUserNamespace}) {
+    const bool preferred = profile_.requirement(layer) == Requirement::kPrefer;
+    if (!active(layer) || preferred)
+      return fail("rules about commands need the layer " + std::string(layer_name(layer)) +
+                      (preferred ? ", which must be required, not preferred" : ", which is missing"),
+                  "`writ doctor` says what this host lacks");
+  }
+  return {};
+}
+
+tl::expected<Program, ProgramError> LaunchPreparation::find_program() {
+  return resolve_program({prepared_.view.root.get(), request_.argv, search_path(), request_.working_directory});
 }
 
 void LaunchPreparation::fill_content() {
@@ -238,7 +263,8 @@ void LaunchPreparation::fill_content() {
 
 tl::expected<PreparedLaunch, LaunchError> LaunchPreparation::run() {
   for (Status (LaunchPreparation::*step)() :
-       {&LaunchPreparation::choose_layers, &LaunchPreparation::make_view, &LaunchPreparation::make_landlock})
+       {&LaunchPreparation::choose_layers, &LaunchPreparation::require_layers_of_commands,
+        &LaunchPreparation::make_view, &LaunchPreparation::make_landlock})
     if (Status done = (this->*step)(); !done) return launch_failure(std::move(done.error()));
   auto program = find_program();
   if (!program) return launch_failure(std::move(program.error().error), static_cast<int>(program.error().problem));

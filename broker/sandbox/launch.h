@@ -29,6 +29,10 @@ struct LaunchError {
   Error error;
 };
 
+// Do the profile's rules about commands hold for the launched program itself? Not in a nested run: there they allowed
+// it.
+enum class ProgramUnderRules : std::uint8_t { kYes, kNo };
+
 struct LaunchRequest {
   const Profile* profile = nullptr;  // borrowed
   ToolIdentity identity;
@@ -46,6 +50,7 @@ struct LaunchRequest {
   BpfProgram listener_filter;  // empty: no listener
   int landlock_abi = 0;
   ViewAssembly assembly = ViewAssembly::kAutomatic;
+  ProgramUnderRules program_under_rules = ProgramUnderRules::kYes;
 };
 
 // How one layer stands; errno 0 and active: in force.

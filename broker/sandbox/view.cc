@@ -18,6 +18,7 @@
 #include "broker/kernel/kernel_abi.h"
 #include "broker/kernel/mount_tree.h"
 #include "broker/kernel/raw_syscall.h"
+#include "broker/sandbox/system_paths.h"
 #include "broker/sandbox/view_mounts.h"
 #include "broker/sandbox/view_writing.h"
 
@@ -42,17 +43,6 @@ struct Placement {
   OpenedGrant* grant = nullptr;  // null: hide what is there
   TreeKind kind = TreeKind::kDirectory;
 };
-
-// Ownership is translated only in trees of the person's own data: /usr and /etc of a root broker must keep files that
-// only root may read unreadable for the tool.
-constexpr std::array<std::string_view, 16> kSystemTrees = {"/usr",   "/etc",    "/bin", "/sbin", "/lib", "/lib32",
-                                                           "/lib64", "/libx32", "/opt", "/var",  "/nix", "/boot",
-                                                           "/dev",   "/proc",   "/sys", "/run"};
-
-bool is_system_path(std::string_view path) {
-  if (lies_in(path, "/var/tmp") || lies_in(path, "/dev/shm")) return false;
-  return std::any_of(kSystemTrees.begin(), kSystemTrees.end(), [&](auto tree) { return lies_in(path, tree); });
-}
 
 struct DeviceNode {
   std::string_view name;
@@ -410,7 +400,8 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
   const bool writable = opened.grant->access == PathAccess::kWrite;
   const Execution execution = writable ? profile_.filesystem.writable_execution : Execution::kAllowed;
   const bool mediated = is_mediated(profile_.filesystem, *opened.grant, opened.tree.kind);
-  TreeRestriction restriction{mediated ? PathAccess::kRead : opened.grant->access, execution, ownership_namespace(opened)};
+  const TreeRestriction restriction{mediated ? PathAccess::kRead : opened.grant->access, execution,
+                                    ownership_namespace(opened)};
   auto mount = make_tree_grant(opened.tree.object.get(), restriction);
   if (!mount && ownership_namespace(opened) >= 0)
     mount.error().hint = "this file system cannot translate ownership; give " + quote_bytes(path) +
@@ -420,7 +411,6 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
   WRIT_TRY(mounts_->attach(path, std::move(*mount)));
   mounts_->add_tree(path);
   note(path, mediated ? "mediated" : writable ? "write" : "read");
-  restriction.access = PathAccess::kWrite;
   if (mediated) return keep_writable(profile_.filesystem, path, opened.tree.object.get(), restriction, view_);
   return protect_grant(opened);
 }
@@ -473,7 +463,11 @@ Status ViewBuilder::place_all() {
     else
       WRIT_TRY(place_hidden(placement));
   }
-  return place_accounts();
+  WRIT_TRY(place_accounts());
+  WRIT_ASSIGN(view_.commands, place_commands(*mounts_, profile_, options_.commands));
+  for (const RuledProgram& program : view_.commands)
+    for (const std::string& name : program.names) note(name, "command");
+  return {};
 }
 
 Result<View> ViewBuilder::build() {

@@ -16,6 +16,7 @@
 #include "broker/grant/persistence_guard.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
+#include "broker/sandbox/view_commands.h"
 
 namespace writ {
 
@@ -41,6 +42,7 @@ struct ViewOptions {
   HostObject workspace;          // what the working directory was when it was decided on
   UniqueFd devpts;               // a devpts of the sandbox's own, or invalid: then the view gets an empty /dev/pts
   ViewAssembly assembly = ViewAssembly::kAutomatic;
+  CommandView commands;
 };
 
 // A writable tree that the view shows read-only, and the mount through which the broker writes it (docs/mediation.md).
@@ -52,7 +54,7 @@ struct MediatedTree {
 // One line of the report: what the view shows and why.
 struct ViewEntry {
   std::string path;
-  std::string kind;  // "read", "write", "mediated", "hidden", "protected", "pinned", "private", "device"
+  std::string kind;  // "read", "write", "mediated", "hidden", "protected", "pinned", "private", "device", "command"
 };
 
 struct View {
@@ -60,6 +62,7 @@ struct View {
   std::vector<ViewEntry> entries;
   std::vector<GuardedTree> guarded;  // writable trees with protected or watched names
   std::vector<MediatedTree> mediated;
+  std::vector<RuledProgram> commands;  // programs that are replaced by the stand-in
   std::vector<std::string> warnings;
 };
 

@@ -15,7 +15,8 @@ bool is_mediated(const FilesystemPolicy& filesystem, const PathGrant& grant, Tre
 }
 
 Status keep_writable(const FilesystemPolicy& filesystem, const std::string& path, int object,
-                     const TreeRestriction& restriction, View& view) {
+                     TreeRestriction restriction, View& view) {
+  restriction.access = PathAccess::kWrite;
   WRIT_ASSIGN(UniqueFd writable, make_tree_grant(object, restriction));
   view.mediated.push_back({path, std::move(writable)});
   if (filesystem.report_changes.empty()) return {};

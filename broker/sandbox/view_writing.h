@@ -12,9 +12,10 @@ namespace writ {
 // True when `grant` shall be written by the broker: a writable directory in which some name is to be refused.
 [[nodiscard]] bool is_mediated(const FilesystemPolicy& filesystem, const PathGrant& grant, TreeKind kind);
 
-// Keeps a writable mount of the borrowed `object` under `restriction` in `view`, and lets the guard report changes in it.
+// Keeps a mount of the borrowed `object` in `view`, under `restriction` but writable, and lets the guard report changes
+// in it.
 [[nodiscard]] Status keep_writable(const FilesystemPolicy& filesystem, const std::string& path, int object,
-                                   const TreeRestriction& restriction, View& view);
+                                   TreeRestriction restriction, View& view);
 
 }  // namespace writ
 

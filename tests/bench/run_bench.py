@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 
+import decide_parts
 import latency_parts
 import memory_parts
 import results as reporting
@@ -20,6 +21,7 @@ PARTS = {
     "inside": latency_parts.measure_inside,
     "memory": memory_parts.measure_memory,
     "many": memory_parts.measure_many,
+    "decide": decide_parts.measure_decide,
 }
 GROUPS = {"workloads": list(latency_parts.WORKLOADS)}
 FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3}

@@ -9,8 +9,11 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
+#include "broker/policy/access_policy.h"
+#include "broker/policy/policy_meet.h"
 #include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_values.h"
+#include "broker/policy/rule_lowering.h"
 
 namespace {
 
@@ -30,11 +33,31 @@ ProfileContext context_for(const std::string& text) {
     if (name == "default") return ProfileSource{"default", "version: 1\nname: default\nfilesystem: {read: [/usr]}\n"};
     return ProfileSource{std::string(name), text};
   };
+  // As groups too: whatever is no group file is an error.
+  context.groups_source = [&text]() -> Result<ProfileSource> {
+    if (text.size() % 2 == 0) return ProfileSource{"groups", text};
+    return ProfileSource{"groups", "version: 1\ngroups: {system: [/usr]}\n"};
+  };
   return context;
 }
 
 void require(bool condition) {
   if (!condition) std::abort();
+}
+
+// What was loaded can be compiled, met with itself and lowered; and every case has an answer.
+void check_policy(const Profile& profile) {
+  require(writ::check_examples(profile.commands).has_value());
+  const writ::AccessPolicy policy = writ::AccessPolicy::compile(profile);
+  require(policy.decide_path({writ::Right::kRead}, "/home/u/.ssh/id").cause != writ::DecisionCause::kNothing);
+  require(run_policy_cases(profile).size() == profile.tests.size());
+  const Profile met = writ::meet(profile, profile, "itself").profile;
+  const writ::AccessPolicy same = writ::AccessPolicy::compile(met);
+  for (const writ::PathGrant& grant : profile.filesystem.grants)
+    require(policy.decide_path({writ::Right::kRead}, grant.path).effect ==
+            same.decide_path({writ::Right::kRead}, grant.path).effect);
+  const auto lowering = writ::lower_rules(profile);
+  if (!lowering) require(!lowering.error().what.empty());
 }
 
 void check_profile(const Profile& profile) {
@@ -45,6 +68,7 @@ void check_profile(const Profile& profile) {
     const Result<std::string> normal = writ::normalize_absolute_path(grant.path);
     require(normal && *normal == grant.path && grant.path != "/");
   }
+  check_policy(profile);
   for (const std::string& path : profile.filesystem.protect) require(writ::check_relative_path(path).has_value());
 }
 

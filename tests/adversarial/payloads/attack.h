@@ -29,6 +29,7 @@ extern const struct attack namespace_attacks[];
 extern const struct attack sharing_attacks[];
 extern const struct attack socket_attacks[];
 extern const struct attack resource_attacks[];
+extern const struct attack command_attacks[];
 
 int escaped(const char* format, ...) __attribute__((format(printf, 1, 2)));
 int undecided(const char* why);

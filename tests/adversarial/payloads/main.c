@@ -61,7 +61,7 @@ static const struct attack* find(const char* name) {
   const struct attack* const tables[] = {path_attacks,    mode_attacks,      descriptor_attacks, ioctl_attacks,
                                          program_attacks, process_attacks,   memory_attacks,     signal_attacks,
                                          syscall_attacks, namespace_attacks, sharing_attacks,    socket_attacks,
-                                         resource_attacks};
+                                         resource_attacks, command_attacks};
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; ++i)
     for (const struct attack* attack = tables[i]; attack->name != NULL; ++attack)
       if (strcmp(attack->name, name) == 0) return attack;

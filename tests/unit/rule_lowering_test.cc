@@ -1,0 +1,135 @@
+// Rules become what a view can hold, or are refused; nothing becomes weaker than written.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "broker/policy/access_policy.h"
+#include "broker/policy/rule_lowering.h"
+#include "tests/unit/profile_fixture.h"
+#include "tests/unit/random_policy.h"
+
+namespace writ {
+namespace {
+
+using profile_tests::grant_of;
+using profile_tests::loaded;
+
+Lowering lowered(std::string_view body) {
+  Result<Lowering> lowering = lower_rules(loaded(body));
+  if (!lowering) FAIL(lowering.error().describe());
+  return std::move(*lowering);
+}
+
+// The mechanism of the first rule whose text begins with `text`.
+Mechanism mechanism_of(std::string_view body, std::string_view text) {
+  const Profile profile = loaded(body);
+  const AccessPolicy policy = AccessPolicy::compile(profile);
+  const Lowering lowering = lowered(body);
+  for (const EnforcedRule& enforced : lowering.enforced)
+    if (policy.rules()[enforced.rule].text().starts_with(text)) return enforced.mechanism;
+  FAIL("no rule " << text);
+  return Mechanism::kNotInForce;
+}
+
+bool holds(const std::vector<PathPattern>& list, std::string_view text) {
+  return std::any_of(list.begin(), list.end(), [&](const PathPattern& pattern) { return pattern.text() == text; });
+}
+
+TEST_CASE("allow rules become grants", "[lowering]") {
+  const Lowering lowering = lowered(
+      "rules:\n  - {effect: allow, rights: [read, execute], path: '/srv/tools/*', optional: true}\n"
+      "  - {effect: allow, rights: [read], path: /srv/file}\n"
+      "  - {effect: allow, rights: [read, write], path: '/srv/out/*'}\n");
+  CHECK(lowering.profile.rules.empty());
+  const PathGrant& tools = grant_of(lowering.profile, "/srv/tools");
+  CHECK(tools.execution == Execution::kAllowed);
+  CHECK(tools.presence == Presence::kOptional);
+  CHECK(tools.scope == PathScope::kSubtree);
+  CHECK(tools.origin.line == 4);
+  const PathGrant& file = grant_of(lowering.profile, "/srv/file");
+  CHECK(file.execution == Execution::kDenied);
+  CHECK(file.scope == PathScope::kExact);
+  CHECK(file.presence == Presence::kRequired);
+  CHECK(grant_of(lowering.profile, "/srv/out").access == PathAccess::kWrite);
+  CHECK(lowering.warnings.empty());
+}
+
+TEST_CASE("a grant inside of another one gets what all rules give there", "[lowering]") {
+  const Lowering lowering = lowered(
+      "rules:\n  - {effect: allow, rights: [read, write], path: '/srv/*'}\n"
+      "  - {effect: allow, rights: [read, execute], path: '/srv/bin/*'}\n");
+  CHECK(grant_of(lowering.profile, "/srv/bin").access == PathAccess::kWrite);
+  CHECK(grant_of(lowering.profile, "/srv/bin").execution == Execution::kAllowed);
+  CHECK(grant_of(lowering.profile, "/srv").execution == Execution::kDenied);
+}
+
+TEST_CASE("deny rules become what the view takes away", "[lowering]") {
+  const std::string body =
+      "filesystem: {write: [/srv]}\nrules:\n  - {effect: deny, rights: [read], path: '/srv/a/*'}\n"
+      "  - {effect: deny, rights: [write], path: /srv/b}\n  - {effect: deny, rights: [execute], path: '/srv/c/*'}\n"
+      "  - {effect: deny, rights: [read], path: '/other/*'}\n";
+  const Lowering lowering = lowered(body);
+  CHECK(holds(lowering.profile.filesystem.deny_all, "/srv/a/*"));
+  CHECK(holds(lowering.profile.filesystem.deny_write, "/srv/b"));
+  CHECK(holds(lowering.profile.filesystem.deny_execute, "/srv/c/*"));
+  CHECK(mechanism_of(body, "deny read, write, execute, list /srv/a/*") == Mechanism::kCovered);
+  CHECK(mechanism_of(body, "deny write /srv/b") == Mechanism::kReadOnlyCover);
+  CHECK(mechanism_of(body, "deny execute /srv/c/*") == Mechanism::kNoExecuteMount);
+  CHECK(mechanism_of(body, "deny read, write, execute, list /other/*") == Mechanism::kNotInView);
+  CHECK(mechanism_of(body, "allow read, write, execute, list /srv/*") == Mechanism::kWritableMount);
+}
+
+TEST_CASE("ask is denied until somebody can be asked, and says so", "[lowering]") {
+  const std::string body =
+      "filesystem: {write: [/srv]}\nrules:\n  - {effect: ask, rights: [write], path: '/srv/a/*'}\n"
+      "  - {effect: allow, rights: [connect], address: 'example.org:443'}\n";
+  const Lowering lowering = lowered(body);
+  CHECK(holds(lowering.profile.filesystem.deny_write, "/srv/a/*"));
+  REQUIRE(lowering.warnings.size() == 2);
+  CHECK(lowering.warnings[0].starts_with("not in force: 'ask write /srv/a/*'"));
+  CHECK(mechanism_of(body, "ask write") == Mechanism::kNotInForce);
+  CHECK(mechanism_of(body, "allow connect example.org") == Mechanism::kNotInForce);
+  CHECK(lowering.profile.rules.size() == 1);  // addresses have no place in the file system lists
+}
+
+TEST_CASE("what would be weaker than written is refused, with its place", "[lowering]") {
+  const auto refusal = [](std::string_view body) {
+    const Result<Lowering> lowering = lower_rules(loaded(body));
+    return lowering ? std::string() : lowering.error().describe();
+  };
+  const std::string network =
+      refusal("network: host\nrules:\n  - {effect: deny, rights: [connect], address: '10.0.0.0/8:*'}\n");
+  CHECK(network.find("test.yaml:5:5: the rule 'deny connect 10.0.0.0/8:*' cannot be held") != std::string::npos);
+  CHECK(refusal("rules:\n  - {effect: deny, rights: [read], path: '/proc/*'}\n").find("cannot be held") !=
+        std::string::npos);
+}
+
+TEST_CASE("every rule has a mechanism, and every mechanism a phrase", "[lowering]") {
+  const Profile profile = loaded("filesystem: {read: [/usr], write: ['${workspace}'], protect: [x]}\n");
+  const Result<Lowering> lowering = lower_rules(profile);
+  REQUIRE(lowering);
+  CHECK(lowering->enforced.size() == AccessPolicy::compile(profile).rules().size());
+  for (int i = 0; i <= static_cast<int>(Mechanism::kHostNetwork); ++i)
+    CHECK(!mechanism_text(static_cast<Mechanism>(i)).empty());
+}
+
+TEST_CASE("lowering never allows more", "[lowering]") {
+  for (std::uint64_t seed = 1; seed <= 2000; ++seed) {
+    INFO("seed " << seed);
+    policy_tests::Random random(seed);
+    const Profile profile = policy_tests::random_profile(random);
+    const Result<Lowering> lowering = lower_rules(profile);
+    if (!lowering) continue;
+    const AccessPolicy before = AccessPolicy::compile(profile);
+    const AccessPolicy after = AccessPolicy::compile(lowering->profile);
+    for (int i = 0; i < 20; ++i) {
+      const std::string path = policy_tests::random_path(random);
+      const auto right = static_cast<Right>(random.below(4));
+      INFO(right_name(right) << " " << path);
+      REQUIRE(after.decide_path({right}, path).effect >= before.decide_path({right}, path).effect);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace writ
