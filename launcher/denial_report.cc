@@ -22,7 +22,6 @@ std::string line_of(const Denial& denial) {
   std::string line = "denied: " + rights_text(denial.rights) + " " + quote_bytes(denial.path);
   if (denial.times > 1) line += " (" + std::to_string(denial.times) + " times)";
   line += " to " + escape_bytes(base_name(denial.program)) + ": " + why(denial);
-  if (!denial.remedy.empty()) line += "; " + escape_bytes(denial.remedy) + " would allow it";
   return line;
 }
 
@@ -32,6 +31,11 @@ std::vector<std::string> denial_lines(const DenialLog& log) {
   std::vector<std::string> lines;
   const std::size_t shown = std::min(log.denials().size(), kShownLines);
   for (std::size_t i = 0; i < shown; ++i) lines.push_back(line_of(log.denials()[i]));
+  // One rule as an example is enough; the report has one for each.
+  const auto allowed = std::find_if(log.denials().begin(), log.denials().end(),
+                                    [](const Denial& denial) { return !denial.remedy.empty(); });
+  if (allowed != log.denials().end())
+    lines.push_back("a rule of a profile would allow it: " + escape_bytes(allowed->remedy));
   const std::uint64_t more = log.denials().size() - shown + log.not_listed();
   if (more > 0) lines.push_back("denied: " + std::to_string(more) + " more; --report FILE lists them");
   return lines;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/mediation/mediated_calls.h"
+#include "broker/mediation/protected_links.h"
 
 namespace writ {
 
@@ -13,7 +14,11 @@ Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const Profile& profi
   AccessPolicy policy = AccessPolicy::compile(profile);
   MediationParts parts;
   parts.trees = MediatedTrees(std::exchange(prepared.view.mediated, {}), prepared.view.entries);
-  parts.shields = WriteShields(policy, parts.trees.covered_places());
+  std::vector<std::string> aliases;
+  for (const std::string& tree : parts.trees.paths())
+    for (std::string& target : protected_link_targets(tree, profile.filesystem.protect))
+      aliases.push_back(std::move(target));
+  parts.shields = WriteShields(policy, parts.trees.covered_places(), std::move(aliases));
   parts.identity = identity.map;
   if (::geteuid() == 0) {
     WRIT_ASSIGN(parts.acting, ActingIdentity::as({identity.map.outside_uid, identity.map.outside_gid}));

@@ -28,6 +28,7 @@ struct AccessVerdict {
   DecisionCause cause = DecisionCause::kNothing;
   std::string rule;    // its text and place; empty when none speaks of it
   std::string reason;  // for a person; may be empty
+  std::string remedy;  // the one rule that would allow it; empty where there is none
 };
 
 class Decider {

@@ -63,6 +63,12 @@ bool MediatedTrees::is_mount_point(std::string_view path) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.path == path; });
 }
 
+std::vector<std::string> MediatedTrees::paths() const {
+  std::vector<std::string> paths;
+  for (const MediatedTree& tree : trees_) paths.push_back(tree.path);
+  return paths;
+}
+
 std::vector<std::string> MediatedTrees::covered_places() const {
   std::vector<std::string> places;
   for (const Entry& entry : entries_) {

@@ -32,6 +32,7 @@ class MediatedTrees {
   // True when something of the view is mounted at `path`: moving or removing it is EBUSY, as for any mount point.
   [[nodiscard]] bool is_mount_point(std::string_view path) const;
 
+  [[nodiscard]] std::vector<std::string> paths() const;
   // Places in which the view shows something else than the tree around them.
   [[nodiscard]] std::vector<std::string> covered_places() const;
 

@@ -1,5 +1,7 @@
 #include "broker/mediation/policy_decider.h"
 
+#include "broker/base/escape.h"
+
 namespace writ {
 
 std::string PolicyDecider::describe(const Rule& rule) const {
@@ -13,12 +15,25 @@ std::string PolicyDecider::describe(const Rule& rule) const {
   return text;
 }
 
+namespace {
+
+// Only what shields and silence refuse can be allowed by one more rule, and only by one that names the very object.
+std::string remedy_for(const Decision& decision, const AccessRequest& request) {
+  const bool shield = decision.cause == DecisionCause::kProtected || decision.cause == DecisionCause::kSecret;
+  if (!shield && decision.cause != DecisionCause::kNothing) return {};
+  return "{effect: allow, rights: [" + rights_text(request.rights) + "], path: " + quote_bytes(request.path) +
+         ", optional: true}";
+}
+
+}  // namespace
+
 AccessVerdict PolicyDecider::decide(std::uint64_t, const AccessRequest& request) {
   const Decision decision = policy_.decide_path(request.rights, request.path);
   AccessVerdict verdict;
   verdict.verdict = decision.effect == Effect::kAllow ? Verdict::kAllowed : Verdict::kDenied;
   if (verdict.verdict == Verdict::kAllowed) return verdict;
   verdict.cause = decision.cause;
+  verdict.remedy = remedy_for(decision, request);
   if (decision.rule != nullptr) {
     verdict.rule = describe(*decision.rule);
     verdict.reason = decision.rule->reason;

@@ -14,6 +14,10 @@ constexpr int kAttempts = 4;
 
 constexpr const char* kElsewhere = "not in a mediated tree: the view bounds it, and a mediated tree is read-only there";
 
+AccessVerdict because_protected(std::string reason) {
+  return {Verdict::kDenied, DecisionCause::kProtected, {}, std::move(reason), {}};
+}
+
 bool was_moved(const Answer& answer) {
   const auto* error = std::get_if<AnswerErrno>(&answer);
   return error != nullptr && error->error == ESTALE;
@@ -155,19 +159,17 @@ std::optional<Answer> WriteMediator::refuse(Work& work, Rights rights, const Tar
   const std::string_view shielded = parts_.shields.beneath(target.path);
   if (!keeps_way && !shielded.empty())
     return deny(work, request,
-                {Verdict::kDenied,
-                 DecisionCause::kProtected,
-                 {},
-                 "it would give the protected name " + quote_bytes(shielded) + " another meaning"});
+                because_protected("it would give the protected name " + quote_bytes(shielded) + " another meaning"));
+  if (!parts_.shields.alias_of(target.path).empty())
+    return deny(work, request, because_protected("a protected name leads here through a link"));
   if (target.place.object && is_alias(*target.place.object))
-    return deny(work, request,
-                {Verdict::kDenied, DecisionCause::kProtected, {}, "it is another name of a protected file"});
+    return deny(work, request, because_protected("it is another name of a protected file"));
   return std::nullopt;
 }
 
 Answer WriteMediator::deny(Work& work, const AccessRequest& request, const AccessVerdict& verdict) {
-  denials_.add(
-      {request.path, request.rights, verdict.cause, verdict.rule, verdict.reason, work.call.caller->program(), {}, 0});
+  denials_.add({request.path, request.rights, verdict.cause, verdict.rule, verdict.reason, work.call.caller->program(),
+                verdict.remedy, 0});
   return AnswerErrno{EACCES};
 }
 

@@ -6,7 +6,10 @@
 
 namespace writ {
 
-WriteShields::WriteShields(const AccessPolicy& policy, std::vector<std::string> others) : paths_(std::move(others)) {
+WriteShields::WriteShields(const AccessPolicy& policy, std::vector<std::string> covered,
+                           std::vector<std::string> aliases)
+    : paths_(std::move(covered)), aliases_(std::move(aliases)) {
+  paths_.insert(paths_.end(), aliases_.begin(), aliases_.end());
   for (const Rule& rule : policy.rules()) {
     const auto* pattern = std::get_if<PathPattern>(&rule.resource);
     if (pattern != nullptr && rule.effect != Effect::kAllow && rule.rights.has(Right::kWrite))
@@ -14,6 +17,14 @@ WriteShields::WriteShields(const AccessPolicy& policy, std::vector<std::string> 
   }
   std::sort(paths_.begin(), paths_.end());
   paths_.erase(std::unique(paths_.begin(), paths_.end()), paths_.end());
+}
+
+std::string_view WriteShields::alias_of(std::string_view path) const {
+  const auto holds = [&](const std::string& alias) {
+    return path.starts_with(alias) && (path.size() == alias.size() || path[alias.size()] == '/');
+  };
+  const auto found = std::find_if(aliases_.begin(), aliases_.end(), holds);
+  return found == aliases_.end() ? std::string_view() : std::string_view(*found);
 }
 
 std::string_view WriteShields::beneath(std::string_view directory) const {

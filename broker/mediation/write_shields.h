@@ -15,8 +15,12 @@ namespace writ {
 class WriteShields {
  public:
   WriteShields() = default;
-  // `others`: what the view has put over a place (hidden names, other grants).
-  WriteShields(const AccessPolicy& policy, std::vector<std::string> others);
+  // `covered`: what the view has put over a place (hidden names, other grants). `aliases`: where protected names lead
+  // through symbolic links (protected_links.h).
+  WriteShields(const AccessPolicy& policy, std::vector<std::string> covered, std::vector<std::string> aliases);
+
+  // The alias that `path` is, or lies beneath; else empty.
+  [[nodiscard]] std::string_view alias_of(std::string_view path) const;
 
   // The shielded path that lies strictly beneath `directory`, if there is one; else empty. What is put in the place of
   // `directory`, or where it is moved to, would give that path another meaning.
@@ -26,6 +30,7 @@ class WriteShields {
 
  private:
   std::vector<std::string> paths_;  // sorted, unique
+  std::vector<std::string> aliases_;
 };
 
 }  // namespace writ
