@@ -29,6 +29,12 @@ std::string name_of(const Place& place) {
   return place.trailing_slash ? name + "/" : name;
 }
 
+// rmdir(2), unlink(2): what they say of ".", ".." and "/".
+int error_of_removing(const std::string& name, std::uint64_t flags) {
+  if ((flags & AT_REMOVEDIR) == 0) return EISDIR;
+  return name == "." ? EINVAL : name == ".." ? ENOTEMPTY : EBUSY;
+}
+
 bool is_directory(const Place& place) { return place.object && S_ISDIR(place.object->st_mode); }
 
 }  // namespace
@@ -63,7 +69,8 @@ Answer WriteMediator::unlink(Work& work) {
   if ((work.call.flags & ~std::uint64_t{AT_REMOVEDIR}) != 0) return AnswerErrno{EINVAL};
   FoundTarget found = target(work, work.call.first, LastLink::kName);
   if (!found) return std::move(found.error());
-  if (!found->place.object && !found->place.names_itself()) return AnswerErrno{ENOENT};
+  if (found->place.names_itself()) return AnswerErrno{error_of_removing(found->place.name, work.call.flags)};
+  if (!found->place.object) return AnswerErrno{ENOENT};
   if (parts_.trees.is_mount_point(found->path)) return AnswerErrno{EBUSY};
   if (auto refused = refuse(work, kWriteRight, *found, Change::kKeepsWay)) return std::move(*refused);
   auto directory = parts_.trees.directory(*found->tree, found->place);

@@ -52,6 +52,7 @@ Answer WriteMediator::open(Work& work) {
   if ((flags & O_PATH) != 0) return AnswerContinue{"O_PATH: a place in the view, with the view's rights"};
   if ((flags & kTemporaryBit) != 0) return open_nameless(work);
   if ((flags & O_CREAT) != 0 && (flags & O_DIRECTORY) != 0) return AnswerErrno{EINVAL};
+  if (auto again = open_again(work)) return std::move(*again);
   FoundTarget found = target(work, work.call.first, last_link_of(flags));
   if (!found) return std::move(found.error());
   if (!found->place.object && found->place.names_itself()) return AnswerErrno{EISDIR};
@@ -108,6 +109,24 @@ Answer WriteMediator::open_nameless(Work& work) {
   UniqueFd file(::openat(directory->get(), ".", static_cast<int>((flags & ~kNeverOurs) | O_CLOEXEC), mode));
   if (!file.valid()) return AnswerErrno{errno};
   return hand_over(work, std::move(file));
+}
+
+// /proc/self/fd/N of a file that came from here. The tool's own Landlock domain would refuse to open it anew, because
+// it does not lie beneath the view; and it may write the file anyway.
+std::optional<Answer> WriteMediator::open_again(const Work& work) {
+  // Only such texts can lead there without a link of the tool's own on the way.
+  const std::string& text = work.call.first.text;
+  if (text.find("/fd/") == std::string::npos && !text.starts_with("/dev/std")) return std::nullopt;
+  FoundPlace place = lookup_->find(work.call.first, last_link_of(work.call.flags), *work.call.caller);
+  std::string path;
+  if (!place || !*place || !(*place)->descriptor.valid()) return std::nullopt;
+  const int held = (*place)->descriptor.get();
+  struct stat status {};
+  if (parts_.trees.holding_descriptor(held, path) == nullptr || ::fstat(held, &status) != 0) return std::nullopt;
+  if (!S_ISREG(status.st_mode)) return std::nullopt;
+  const std::uint64_t asked = work.call.flags & ~(kOfTheWay | kNeverOurs);
+  UniqueFd file(::open(link_to(held).c_str(), static_cast<int>(asked | O_CLOEXEC)));
+  return file.valid() ? hand_over(work, std::move(file)) : Answer(AnswerErrno{errno});
 }
 
 // A file that can be executed must not be held open by us when the call returns: the tool may execute it at once, and

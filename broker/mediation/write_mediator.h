@@ -79,6 +79,7 @@ class WriteMediator : public NotificationHandler {
   [[nodiscard]] Answer open_existing(Work& work, const Target& target);
   [[nodiscard]] Answer open_new(Work& work, const Target& target);
   [[nodiscard]] Answer open_nameless(Work& work);
+  [[nodiscard]] std::optional<Answer> open_again(const Work& work);
   [[nodiscard]] static Answer hand_over(const Work& work, UniqueFd file);
 
   // ---- mediated_names.cc

@@ -84,8 +84,10 @@ def numbers(text):
 
 
 def run_python(trial, code, seconds=4):
-    command = [*trial.sandbox(profile=profile(trial)), "python3", "-c", PRELUDE + code, str(seconds)]
-    return trial.run(command)
+    command = [*trial.sandbox("--quiet", profile=profile(trial)), "python3", "-c", PRELUDE + code, str(seconds)]
+    result = trial.run(command)
+    trial.check(result.returncode == 0, f"status {result.returncode}: {result.stderr[-400:].decode(errors='replace')}")
+    return result
 
 
 def expect_race(trial, label, out, least=50):
@@ -215,7 +217,7 @@ def attempt(call):
     global tries, violations
     tries += 1
     try: call(); violations += 1; print('done', tries)
-    except PermissionError: pass
+    except OSError: pass
 fd = os.open('.bashrc', os.O_RDONLY)
 for _ in range(100):
     attempt(lambda: os.link('.bashrc', 'copy')); attempt(lambda: os.link('.git/hooks/pre-commit', 'copy')); attempt(lambda: os.link(f'/proc/self/fd/{fd}', 'copy', follow_symlinks=True))
