@@ -32,8 +32,8 @@ TEST_CASE("reading runs natively, and everything that changes something waits") 
   constexpr std::uint64_t kHigh = std::uint64_t{1} << 40;  // the kernel does not look at the upper half of flags
   CHECK_FALSE(waits(*program, "openat", {0, 0, O_RDONLY}));
   CHECK_FALSE(waits(*program, "openat", {0, 0, O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | kHigh}));
-  for (const std::uint64_t flags : {O_WRONLY, O_RDWR, O_ACCMODE, O_CREAT, O_TRUNC, O_TMPFILE})
-    CHECK(waits(*program, "openat", {0, 0, flags | kHigh}));
+  for (const int flags : {O_WRONLY, O_RDWR, O_ACCMODE, O_CREAT, O_TRUNC, O_TMPFILE})
+    CHECK(waits(*program, "openat", {0, 0, static_cast<std::uint64_t>(flags) | kHigh}));
   CHECK_FALSE(waits(*program, "faccessat2", {0, 0, R_OK | X_OK, 0}));
   CHECK(waits(*program, "faccessat2", {0, 0, W_OK, 0}));
   CHECK(waits(*program, "faccessat2", {0, 0, R_OK | W_OK, 0}));
