@@ -9,6 +9,7 @@ import sys
 
 import decide_parts
 import latency_parts
+import mediation_parts
 import memory_parts
 import results as reporting
 from peers import PEER_PROGRAMS, Peers, installed, version_of
@@ -22,6 +23,7 @@ PARTS = {
     "memory": memory_parts.measure_memory,
     "many": memory_parts.measure_many,
     "decide": decide_parts.measure_decide,
+    "mediation": mediation_parts.measure_mediation,
 }
 GROUPS = {"workloads": list(latency_parts.WORKLOADS)}
 FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3}
