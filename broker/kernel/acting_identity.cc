@@ -32,7 +32,8 @@ Result<ActingIdentity> ActingIdentity::as(FileIdentity identity) {
   return acting;
 }
 
-ActingIdentity::Scope::Scope(const ActingIdentity& identity, mode_t mask) : own_mask_(::umask(mask)) {
+ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) {
+  if (mask) own_mask_ = ::umask(*mask);
   if (!identity.identity_) return;
   own_ = FileIdentity{::geteuid(), ::getegid()};
   in_force_ = switch_to(*identity.identity_);
@@ -44,7 +45,7 @@ ActingIdentity::Scope::~Scope() {
     raw_syscall(SYS_setfsuid, own_->uid);
     raw_syscall(SYS_setfsgid, own_->gid);
   }
-  ::umask(own_mask_);
+  if (own_mask_) ::umask(*own_mask_);
 }
 
 }  // namespace writ

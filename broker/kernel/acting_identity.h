@@ -28,10 +28,10 @@ class ActingIdentity {
   // every scope. Errors: root as an identity, a kernel that refuses.
   [[nodiscard]] static Result<ActingIdentity> as(FileIdentity identity);
 
-  // While it lives, files are touched with the identity. `mask` is the umask for what is made.
+  // While it lives, files are touched with the identity. `mask` is the umask for what is made; none: nothing is made.
   class Scope {
    public:
-    explicit Scope(const ActingIdentity& identity, mode_t mask = 0);
+    explicit Scope(const ActingIdentity& identity, std::optional<mode_t> mask = std::nullopt);
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -40,7 +40,7 @@ class ActingIdentity {
 
    private:
     std::optional<FileIdentity> own_;
-    mode_t own_mask_;
+    std::optional<mode_t> own_mask_;
     bool in_force_ = true;
   };
 

@@ -164,7 +164,7 @@ class CallReader {
     const bool makes = row().operation == Operation::kMakeDirectory || row().operation == Operation::kMakeNode ||
                        (row().operation == Operation::kOpen && (copy_->flags & (O_CREAT | kTemporaryBit)) != 0);
     if (!makes) return kDone;
-    const std::optional<mode_t> mask = callers_.umask_of(copy_->thread);
+    const std::optional<mode_t> mask = callers_.umask_of(copy_->thread, *copy_->caller);
     // What nobody can find out must not widen a mode.
     copy_->umask = mask.value_or(077);
     return kDone;

@@ -44,7 +44,7 @@ struct CopiedCall : CallCopy {
   std::string text;                          // a link's target, an attribute's name
   std::vector<std::byte> bytes;              // an attribute's value
   std::optional<std::array<timespec, 2>> times;
-  mode_t umask = 0;
+  std::optional<mode_t> umask;  // for calls that make something
   std::vector<std::string> granted;  // paths that were asked about and allowed, for a call that waited
 
   // The argument `index` places after the first of the operation's own.

@@ -72,8 +72,10 @@ CallerTable::Entry& CallerTable::entry(pid_t thread) {
 
 std::shared_ptr<const CallerRecord> CallerTable::record(pid_t thread) { return entry(thread).record; }
 
-std::optional<mode_t> CallerTable::umask_of(pid_t thread) {
-  Entry& caller = entry(thread);
+std::optional<mode_t> CallerTable::umask_of(pid_t thread, const CallerRecord& known) {
+  const auto found = entries_.find(thread);
+  if (found == entries_.end() || found->second.record.get() != &known) return known.read_umask();
+  Entry& caller = found->second;
   const bool settled = changing_.empty() && !lost_count_;
   if (caller.umask && caller.generation == generation_ && settled) return caller.umask;
   const std::optional<mode_t> umask = caller.record->read_umask();

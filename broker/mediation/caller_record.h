@@ -49,8 +49,8 @@ class CallerTable {
   // id is valid afterwards; then it stays that thread's, whatever becomes of the number.
   [[nodiscard]] std::shared_ptr<const CallerRecord> record(pid_t thread);
 
-  // The umask for a call of `thread`. Read from /proc, and remembered until some thread of the sandbox calls umask(2).
-  [[nodiscard]] std::optional<mode_t> umask_of(pid_t thread);
+  // The umask for a call of `thread`, whose record is `known`. Read from /proc, and remembered until some thread of the sandbox calls umask(2).
+  [[nodiscard]] std::optional<mode_t> umask_of(pid_t thread, const CallerRecord& known);
   // `thread` is about to change its umask: from here on nothing that was remembered counts. Until its next call nobody
   // knows whether it has done so.
   void umask_changes(pid_t thread);

@@ -66,15 +66,15 @@ Answer WriteMediator::open_existing(Work& work, const Target& target) {
   if (auto refused = refuse(work, rights_of(flags), target, Change::kReplaces)) return std::move(*refused);
   // A FIFO's other end, or a driver, would keep us waiting; none of them is written to by being opened.
   if (!S_ISREG(object.st_mode)) return AnswerContinue{"no regular file: a read-only mount opens a FIFO, and no device"};
-  auto held = parts_.trees.object(*target.tree, target.place);
-  if (!held) return AnswerErrno{held.error()};
-  // Through the link of /proc it is this very file that is opened, whatever stands at its name now. O_NONBLOCK: a lease
-  // of somebody on the host would make us wait.
+  // O_NONBLOCK: should somebody on the host put a FIFO there, or hold a lease, we would wait. O_TRUNC comes when it is
+  // known what was opened.
   const std::uint64_t asked = flags & ~(kOfTheWay | kNeverOurs);
-  UniqueFd file(::open(link_to(held->get()).c_str(), static_cast<int>(asked | O_NONBLOCK | O_CLOEXEC)));
-  if (!file.valid()) return AnswerErrno{errno};
-  if ((asked & O_NONBLOCK) == 0) (void)::fcntl(file.get(), F_SETFL, static_cast<int>(asked));
-  return hand_over(work, std::move(file));
+  auto file = parts_.trees.open(*target.tree, target.place, (asked & ~std::uint64_t{O_TRUNC}) | O_NONBLOCK);
+  if (!file) return AnswerErrno{file.error()};
+  // By its link: a file that was opened for reading can be emptied by open(2) and not by ftruncate(2).
+  if ((flags & O_TRUNC) != 0 && ::truncate(link_to(file->get()).c_str(), 0) != 0) return AnswerErrno{errno};
+  if ((asked & O_NONBLOCK) == 0) (void)::fcntl(file->get(), F_SETFL, static_cast<int>(asked));
+  return hand_over(work, std::move(*file));
 }
 
 Answer WriteMediator::open_new(Work& work, const Target& target) {

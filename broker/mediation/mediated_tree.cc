@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "broker/kernel/raw_syscall.h"
 #include "broker/mediation/place_walk.h"
 
 namespace writ {
@@ -103,6 +104,22 @@ tl::expected<UniqueFd, int> MediatedTrees::object(const MediatedTree& tree, cons
   if (::fstat(object.get(), &status) != 0) return tl::unexpected<int>(errno);
   if (!place.object || !same_object(status, *place.object)) return tl::unexpected<int>(ESTALE);
   return object;
+}
+
+tl::expected<UniqueFd, int> MediatedTrees::open(const MediatedTree& tree, const Place& place,
+                                                std::uint64_t flags) const {
+  const std::string path = place.path();
+  open_how how{};
+  how.flags = flags | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const long opened = raw_syscall(SYS_openat2, tree.writable.get(), beneath(tree, path), &how, sizeof how);
+  const bool moved = opened == -ENOENT || opened == -ELOOP || opened == -ENOTDIR || opened == -EAGAIN;
+  if (opened < 0) return tl::unexpected<int>(moved ? ESTALE : static_cast<int>(-opened));
+  UniqueFd file(static_cast<int>(opened));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return tl::unexpected<int>(errno);
+  if (!place.object || !same_object(status, *place.object)) return tl::unexpected<int>(ESTALE);
+  return file;
 }
 
 const MediatedTree* MediatedTrees::holding_descriptor(int descriptor, std::string& path) const {

@@ -42,6 +42,10 @@ class MediatedTrees {
   // The same for the object itself (O_PATH, a link not followed).
   [[nodiscard]] tl::expected<UniqueFd, int> object(const MediatedTree& tree, const Place& place) const;
 
+  // Opens the object with `flags`; what is opened is what the tool sees, or it is closed again.
+  [[nodiscard]] tl::expected<UniqueFd, int> open(const MediatedTree& tree, const Place& place,
+                                                 std::uint64_t flags) const;
+
   // True when the O_PATH descriptor lies in one of the writable mounts: the tool got it from here. `path` is set to
   // what the tool calls it.
   [[nodiscard]] const MediatedTree* holding_descriptor(int descriptor, std::string& path) const;

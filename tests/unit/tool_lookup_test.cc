@@ -115,16 +115,17 @@ TEST_CASE("an object is found again by its descriptor, unless it has no name any
 
 TEST_CASE("the umask of a caller is remembered until somebody may have changed it") {
   CallerTable table;
+  const std::shared_ptr<const CallerRecord> own = table.record(::getpid());
   const mode_t before = ::umask(027);
-  CHECK(table.umask_of(::getpid()) == mode_t{027});
+  CHECK(table.umask_of(::getpid(), *own) == mode_t{027});
   ::umask(077);  // unannounced: nobody asks the kernel again
-  CHECK(table.umask_of(::getpid()) == mode_t{027});
+  CHECK(table.umask_of(::getpid(), *own) == mode_t{027});
   table.umask_changes(::getpid());
-  CHECK(table.umask_of(::getpid()) == mode_t{077});
+  CHECK(table.umask_of(::getpid(), *own) == mode_t{077});
   ::umask(022);  // while a change is under way nothing is remembered
-  CHECK(table.umask_of(::getpid()) == mode_t{022});
+  CHECK(table.umask_of(::getpid(), *own) == mode_t{022});
   table.note_call(::getpid());
-  CHECK(table.umask_of(::getpid()) == mode_t{022});
+  CHECK(table.umask_of(::getpid(), *own) == mode_t{022});
   ::umask(before);
 }
 
