@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "broker/kernel/kernel_abi.h"
@@ -47,6 +48,8 @@ Result<CommandLauncher> CommandLauncher::start() {
 CommandLauncher::~CommandLauncher() {
   if (pid_ <= 0 || !socket_.valid()) return;
   socket_.reset();
+  // Not only by its end of file: it may be closing a stream that takes its time (discard()).
+  ::kill(pid_, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
 }

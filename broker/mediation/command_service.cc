@@ -129,7 +129,8 @@ Answer CommandService::decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) 
   const CommandDecision decision = decide_command(program->rules, argv);
   const std::size_t record = note(request, *program, decision);
   if (decision.effect != Effect::kAllow || decision.rule == nullptr)
-    return answer_with_text(kExitCommandRefused, refusal_text(decision, program->names.front(), text_of(*program, decision)));
+    return answer_with_text(kExitCommandRefused,
+                            refusal_text(decision, program->names.front(), text_of(*program, decision)));
   return start(id, request, *program, *decision.rule, record);
 }
 

@@ -84,12 +84,12 @@ class ValueReader {
 
   // Reads "key:" and the blanks behind it. `node` gets the key.
   bool read_key(YamlNode& node) {
-    const auto end =
-        std::find_if_not(rest_.begin(), rest_.end(), [](char c) { return kKeyCharacters.has(c); });
+    const auto end = std::find_if_not(rest_.begin(), rest_.end(), [](char c) { return kKeyCharacters.has(c); });
     const auto length = static_cast<std::size_t>(end - rest_.begin());
     const std::string_view key = rest_.substr(0, length);
     // "." and "-" are no start of a key here: "..." ends a document, "---" starts one.
-    if (is_null_word(key) || key.front() == '.' || key.front() == '-' || end == rest_.end() || *end != ':') return false;
+    if (is_null_word(key) || key.front() == '.' || key.front() == '-' || end == rest_.end() || *end != ':')
+      return false;
     node.key = key;
     node.key_position = position();
     advance(length + 1);

@@ -97,9 +97,8 @@ double measure_addresses(std::size_t rule_count) {
   std::vector<Address> addresses;
   for (std::size_t i = 0; i < kBatch; ++i)
     addresses.push_back(*Address::parse("10.0." + std::to_string(i % 256) + ".7:443"));
-  return median_nanoseconds(addresses.size(), [&](std::size_t i) {
-    return policy.decide_address({Right::kConnect}, addresses[i]).effect;
-  });
+  return median_nanoseconds(
+      addresses.size(), [&](std::size_t i) { return policy.decide_address({Right::kConnect}, addresses[i]).effect; });
 }
 
 }  // namespace

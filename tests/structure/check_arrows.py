@@ -43,6 +43,13 @@ CONSTANTS_ONLY = {"sys/syscall.h"}
 # The argument rules of system calls are written with the kernel's own constants; check_pure.py proves that no call is made.
 CONSTANTS_FILES = ("broker/policy/seccomp_arguments.cc", "broker/policy/seccomp_argument_values.cc")
 
+# Letting the kernel go on with a call that was looked at is never a grant (docs/architecture.md). Where it is done is a
+# decision: the mechanism itself, and the first execveat of a launch. A handler gives its reason with the answer.
+CONTINUE_PLACES = ("broker/kernel/seccomp_notify.h", "broker/kernel/seccomp_notify.cc",
+                   "broker/mediation/notification_loop.cc", "broker/sandbox/launch.cc")
+CONTINUES = re.compile(r"\banswer_continue\s*\(")
+CONTINUES_WITHOUT_REASON = re.compile(r"(?<!struct )\bAnswerContinue\s*[{(]\s*[^\s\"]")
+
 LINE_LIMIT = 500
 FORBIDDEN_NAME = re.compile(r"(^|[_\-.])(utils?|misc|managers?)([_\-.]|$)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -102,6 +109,17 @@ def check_guard(path, text):
     return [f"{path}: the include guard must be {guard}"]
 
 
+def check_continue(path, text):
+    if not path.startswith(("broker/", "launcher/")):
+        return []
+    violations = []
+    if CONTINUES.search(text) and path not in CONTINUE_PLACES:
+        violations.append(f"{path}: lets a trapped call continue; say so in CONTINUE_PLACES, with the reason beside the call")
+    if CONTINUES_WITHOUT_REASON.search(text):
+        violations.append(f'{path}: AnswerContinue needs its reason as a text: AnswerContinue{{"why nothing is granted"}}')
+    return violations
+
+
 def check_name_and_size(path, text):
     violations = []
     if any(FORBIDDEN_NAME.search(part.lower()) for part in path.split("/")):
@@ -126,6 +144,7 @@ def check(root):
         violations += check_name_and_size(path, text)
         if not path.endswith(CODE_SUFFIXES):
             continue
+        violations += check_continue(path, text)
         includes[path] = INCLUDE.findall(text)
         for kind, name in includes[path]:
             violations += check_own_include(path, name) if kind == '"' else check_foreign_include(path, name)
@@ -158,6 +177,10 @@ SELF_TESTS = [
     ({"launcher/manager/a.cc": "int x;\n"}, "says nothing"),
     ({"launcher/a.cc": "int x;\n" * 501}, "501 lines"),
     ({"launcher/a.cc": "int x;\n" * 500}, None),
+    ({"broker/mediation/a.cc": "x = listener.answer_continue(id);\n"}, "CONTINUE_PLACES"),
+    ({"broker/mediation/a.cc": "return AnswerContinue{reason};\n"}, "needs its reason"),
+    ({"broker/mediation/a.cc": 'return AnswerContinue{"the view bounds it"};\n'}, None),
+    ({"broker/sandbox/launch.cc": "x = listener.answer_continue(id);\n"}, None),
     ({}, "nothing was checked"),
 ]
 

@@ -19,7 +19,9 @@ Decision decided(std::string_view body, Right right, std::string_view path) {
   return kept.back().decide_path({right}, path);
 }
 
-Effect effect_of(std::string_view body, Right right, std::string_view path) { return decided(body, right, path).effect; }
+Effect effect_of(std::string_view body, Right right, std::string_view path) {
+  return decided(body, right, path).effect;
+}
 
 Effect connect_effect(std::string_view body, std::string_view target) {
   const AccessPolicy policy = AccessPolicy::compile(loaded(body));

@@ -44,7 +44,7 @@ TEST_CASE("exact, prefix, contains and any", "[commands]") {
   CHECK(decides(rule_of("git", ArgumentMatch::kAny, {}, Effect::kAsk), "git"));
 }
 
-TEST_CASE("rules bind the program and its arguments; deny dominates in any order", "[commands][conformance]") {
+TEST_CASE("rules bind the program and its arguments, and deny dominates in any order", "[commands][conformance]") {
   const CommandRule allow = rule_of("git", ArgumentMatch::kAny, {}, Effect::kAllow);
   const CommandRule ask = rule_of("git", ArgumentMatch::kPrefix, {{"push"}}, Effect::kAsk);
   const CommandRule deny = rule_of("git", ArgumentMatch::kContains, {{"--force"}}, Effect::kDeny);
@@ -84,7 +84,8 @@ TEST_CASE("words", "[commands]") {
 }
 
 TEST_CASE("a command rule reads as a sentence", "[commands]") {
-  CHECK(rule_of("git", ArgumentMatch::kPrefix, {{"push"}, {"a", "b"}}, Effect::kDeny).text() == "deny git push (a|b) …");
+  CHECK(rule_of("git", ArgumentMatch::kPrefix, {{"push"}, {"a", "b"}}, Effect::kDeny).text() ==
+        "deny git push (a|b) …");
   CHECK(rule_of("ls", ArgumentMatch::kExact, {}, Effect::kAllow).text() == "allow ls");
 }
 

@@ -69,14 +69,16 @@ TEST_CASE("a 10 MB file is refused before it is read", "[hostile]") {
 TEST_CASE("bombs of aliases, nesting and variables", "[hostile]") {
   std::string aliases = "a: &a [x,x,x,x,x,x,x,x,x]\n";
   for (char c = 'b'; c <= 'i'; ++c)
-    aliases += std::string(1, c) + ": &" + c + " [*" + static_cast<char>(c - 1) + ",*" + static_cast<char>(c - 1) + "]\n";
+    aliases +=
+        std::string(1, c) + ": &" + c + " [*" + static_cast<char>(c - 1) + ",*" + static_cast<char>(c - 1) + "]\n";
   refuse_quickly(with_head(aliases));
   refuse_quickly(with_head("rules: " + repeated("[", 100000)));
   refuse_quickly(with_head("rules: " + repeated("{a: ", 30000)));
   refuse_quickly(with_head("rules: [" + repeated("[],", 60000) + "]\n"));
   std::string variables = "variables:\n  a: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n";
   for (char c = 'b'; c <= 'z'; ++c)
-    variables += std::string("  ") + c + ": '" + repeated("${" + std::string(1, static_cast<char>(c - 1)) + "}", 8) + "'\n";
+    variables +=
+        std::string("  ") + c + ": '" + repeated("${" + std::string(1, static_cast<char>(c - 1)) + "}", 8) + "'\n";
   refuse_quickly(with_head(variables));
 }
 

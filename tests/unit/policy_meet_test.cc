@@ -74,8 +74,8 @@ TEST_CASE("a meet is commutative, idempotent and associative in its decisions", 
   }
 }
 
-const char* const kAddressRules[] = {"10.0.0.0/8:*",       "10.1.0.0/16:443", "10.1.2.3:443",  "*:443",
-                                     "example.org:*",      "localhost:22",    "127.0.0.1:22",  "169.254.169.254:80",
+const char* const kAddressRules[] = {"10.0.0.0/8:*",       "10.1.0.0/16:443",  "10.1.2.3:443",   "*:443",
+                                     "example.org:*",      "localhost:22",     "127.0.0.1:22",   "169.254.169.254:80",
                                      "[2001:db8::]/32:80", "169.254.0.0/16:*", "example.org:22", "0.0.0.0/0:80"};
 
 Profile random_network_profile(Random& random) {
@@ -84,15 +84,16 @@ Profile random_network_profile(Random& random) {
   for (std::size_t count = random.below(5); count > 0; --count) {
     const char* text = kAddressRules[random.below(std::size(kAddressRules))];
     const Effect effect = policy_tests::random_effect(random);
-    if (const auto pattern = AddressPattern::parse(text)) profile.rules.push_back({effect, kAddressRights, *pattern, {}, {}});
+    if (const auto pattern = AddressPattern::parse(text))
+      profile.rules.push_back({effect, kAddressRights, *pattern, {}, {}});
   }
   return profile;
 }
 
 TEST_CASE("a meet of networks decides like the stricter side", "[policy][meet]") {
-  const std::array<const char*, 10> targets = {"10.1.2.3:443",      "10.9.9.9:80",  "example.org:443", "example.org:22",
-                                               "127.0.0.1:22",      "localhost:22", "[2001:db8::1]:80",
-                                               "169.254.169.254:80", "192.0.2.7:80", "[fe80::1]:443"};
+  const std::array<const char*, 10> targets = {"10.1.2.3:443", "10.9.9.9:80",  "example.org:443",  "example.org:22",
+                                               "127.0.0.1:22", "localhost:22", "[2001:db8::1]:80", "169.254.169.254:80",
+                                               "192.0.2.7:80", "[fe80::1]:443"};
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     INFO("seed " << seed);
     Random random(seed);
@@ -104,7 +105,9 @@ TEST_CASE("a meet of networks decides like the stricter side", "[policy][meet]")
     for (const char* target : targets) {
       INFO(target);
       const Address address = *Address::parse(target);
-      const auto decided = [&](const AccessPolicy& one) { return one.decide_address({Right::kConnect}, address).effect; };
+      const auto decided = [&](const AccessPolicy& one) {
+        return one.decide_address({Right::kConnect}, address).effect;
+      };
       REQUIRE(decided(both) == std::max(decided(policy), decided(bounding)));
     }
   }

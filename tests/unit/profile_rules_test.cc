@@ -45,7 +45,8 @@ TEST_CASE("rules are read with their origin", "[profile][rules]") {
 
 TEST_CASE("a rule that says nothing sensible is refused at its place", "[profile][rules][conformance]") {
   // A misspelt field is an error, never a rule that means something else.
-  CHECK(says(rule_error("efect: allow, rights: [read], path: /a"), "test.yaml:4:6: unknown key 'efect' (did you mean 'effect'?)"));
+  CHECK(says(rule_error("efect: allow, rights: [read], path: /a"),
+             "test.yaml:4:6: unknown key 'efect' (did you mean 'effect'?)"));
   CHECK(says(rule_error("effect: alow, rights: [read], path: /a"), "did you mean 'allow'"));
   CHECK(says(rule_error("effect: allow, rights: [reed], path: /a"), "did you mean 'read'"));
   CHECK(says(rule_error("effect: allow, rights: ['*'], path: /a"), "expected one of read, write"));
@@ -55,7 +56,8 @@ TEST_CASE("a rule that says nothing sensible is refused at its place", "[profile
   CHECK(says(rule_error("effect: allow, path: /a"), "has no 'rights'"));
   CHECK(says(rule_error("effect: allow, rights: [read]"), "about nothing"));
   CHECK(says(rule_error("effect: allow, rights: [read], path: /a, group: b"), "write two rules"));
-  CHECK(says(rule_error("effect: deny, rights: [read], path: /a, optional: true"), "'optional' is for rules that allow"));
+  CHECK(
+      says(rule_error("effect: deny, rights: [read], path: /a, optional: true"), "'optional' is for rules that allow"));
 }
 
 TEST_CASE("rights fit their resource and what a view can give", "[profile][rules]") {
@@ -140,12 +142,14 @@ TEST_CASE("shipped groups are found when needed and cannot be redefined", "[prof
   CHECK(asked == 1);
   CHECK(grant_paths(*profile) == Strings{"/usr"});
   CHECK(profile->sources == Strings{"built in", "test.yaml", "groups.yaml"});
-  CHECK(says(load("groups: {base-system: [/x]}\n").error().describe(), "test.yaml:3:10: the group 'base-system' ships"));
+  CHECK(
+      says(load("groups: {base-system: [/x]}\n").error().describe(), "test.yaml:3:10: the group 'base-system' ships"));
 }
 
 TEST_CASE("commands are read, and their examples hold", "[profile][commands]") {
   const Profile profile = loaded(
-      "commands:\n  - {program: git, prefix: [push, [origin, fork]], effect: ask, profile: git-push, reason: publishes,\n"
+      "commands:\n  - {program: git, prefix: [push, [origin, fork]], effect: ask, profile: git-push, reason: "
+      "publishes,\n"
       "     match: ['git push origin main', [git, push, fork]], not_match: [git status]}\n"
       "  - {program: ~/bin/tool, effect: allow}\n  - {program: /usr/bin/ls, exact: [], effect: allow}\n"
       "  - {program: rm, contains: ['-rf', [-fr]], effect: deny}\n");
@@ -177,11 +181,14 @@ TEST_CASE("mistakes with commands", "[profile][commands]") {
 
 TEST_CASE("cases are decided with the profile's own policy", "[profile][cases]") {
   const Profile profile = loaded(
-      "filesystem: {write: ['${workspace}']}\nrules:\n  - {effect: deny, rights: [write], path: '${workspace}/x/*', reason: frozen}\n"
-      "commands:\n  - {program: git, prefix: [push], effect: ask, reason: publishes}\n  - {program: git, effect: allow}\n"
+      "filesystem: {write: ['${workspace}']}\nrules:\n  - {effect: deny, rights: [write], path: '${workspace}/x/*', "
+      "reason: frozen}\n"
+      "commands:\n  - {program: git, prefix: [push], effect: ask, reason: publishes}\n  - {program: git, effect: "
+      "allow}\n"
       "tests:\n  - {write: '${workspace}/a', expect: allow}\n  - {write: '${workspace}/x/a', expect: deny}\n"
       "  - {read: ~/.ssh/id_rsa, expect: deny}\n  - {connect: '10.0.0.1:22', expect: deny}\n"
-      "  - {exec: git push origin, expect: ask}\n  - {exec: [git, status], expect: allow}\n  - {list: /srv, expect: allow}\n");
+      "  - {exec: git push origin, expect: ask}\n  - {exec: [git, status], expect: allow}\n  - {list: /srv, expect: "
+      "allow}\n");
   const std::vector<PolicyCaseResult> results = run_policy_cases(profile);
   REQUIRE(results.size() == 7);
   for (std::size_t i = 0; i < 6; ++i) {
@@ -207,7 +214,7 @@ TEST_CASE("mistakes with cases", "[profile][cases]") {
   CHECK(says(error("connect: example.org, expect: deny"), "no port"));
 }
 
-TEST_CASE("rules, commands and groups grow over layers; cases do not; reset starts anew", "[profile][rules]") {
+TEST_CASE("rules, commands and groups grow over layers, cases do not, reset starts anew", "[profile][rules]") {
   const Files files = {{"low",
                         "version: 1\nname: low\ngroups: {g: [/srv/low]}\n"
                         "rules: [{effect: deny, rights: [write], path: /srv/low}]\n"
@@ -222,8 +229,10 @@ TEST_CASE("rules, commands and groups grow over layers; cases do not; reset star
   CHECK(grown.tests.empty());
   CHECK(grown.sources == Strings{"built in", "test.yaml", "low.yaml"});
   CHECK(grown.sources[grown.rules[0].origin.source] == "low.yaml");
-  const Profile anew = loaded("extends: low\nreset: [rules, commands, groups]\ngroups: {g: [/srv/high]}\n"
-                              "filesystem: {read: [{group: g}]}\n", files);
+  const Profile anew = loaded(
+      "extends: low\nreset: [rules, commands, groups]\ngroups: {g: [/srv/high]}\n"
+      "filesystem: {read: [{group: g}]}\n",
+      files);
   CHECK(anew.rules.empty());
   CHECK(anew.commands.empty());
   CHECK(grant_paths(anew) == Strings{"/srv/high"});

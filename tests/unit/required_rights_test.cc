@@ -50,8 +50,8 @@ TEST_CASE("calls about paths need rights on each of their paths", "[rights]") {
   CHECK(path_arguments_of("rename").size() == 2);
   CHECK(path_arguments_of("linkat").size() == 2);
   CHECK(path_arguments_of("getpid").empty());
-  for (const char* call : {"mkdir", "unlinkat", "rename", "symlinkat", "chmod", "chown", "utimensat", "setxattr", "mknod",
-                           "truncate"}) {
+  for (const char* call :
+       {"mkdir", "unlinkat", "rename", "symlinkat", "chmod", "chown", "utimensat", "setxattr", "mknod", "truncate"}) {
     INFO(call);
     REQUIRE(!path_arguments_of(call).empty());
     for (const PathArgument& argument : path_arguments_of(call)) CHECK(argument.rights.has(Right::kWrite));

@@ -26,7 +26,8 @@ TEST_CASE("rights are a lattice", "[rules]") {
 }
 
 TEST_CASE("bare wildcards and partial segments are no patterns", "[rules][conformance]") {
-  for (const char* text : {"*", "src*", "/src*", "/a/*/b", "/a/b*", "/a/**", "a/b", "", "../a", "/a/../b", "/a/*/", "**"}) {
+  for (const char* text :
+       {"*", "src*", "/src*", "/a/*/b", "/a/b*", "/a/**", "a/b", "", "../a", "/a/../b", "/a/*/", "**"}) {
     INFO(text);
     CHECK(refuses_path(text));
   }
@@ -48,12 +49,47 @@ TEST_CASE("a pattern matches whole segments", "[rules][conformance]") {
 
 TEST_CASE("spellings by which requests are smuggled are refused", "[rules][network]") {
   // Attack 63: what inet_aton(3), browsers or resolvers would take for another host.
-  for (const char* host :
-       {"0x7f.0.0.1", "0x7f000001", "2130706433", "0177.0.0.1", "127.1", "127.0.1", "0", "127.0.0.1.", "localhost.",
-        "example.org.", "127.0.0.01", "1.2.3.256", "1.2.3.4.5", "user@example.org", "exam ple.org", "example..org",
-        ".example.org", "-a.org", "a-.org", "ex_ample.org", "ex\xEF\xBD\x8E.org", "127\xE3\x80\x82""0.0.1", "a.0x10",
-        "host%00", "fe80::1", "::1", "[fe80::1%eth0]", "[::1", "::1]", "[127.0.0.1]", "[]", "", "*", "10.0.0.0/8",
-        "[1:2:3:4:5:6:7:8:9]", "[1::2::3]", "[12345::]", "[::g]", "[::1.2.3]", "1.2.3.4/33"}) {
+  for (const char* host : {"0x7f.0.0.1",
+                           "0x7f000001",
+                           "2130706433",
+                           "0177.0.0.1",
+                           "127.1",
+                           "127.0.1",
+                           "0",
+                           "127.0.0.1.",
+                           "localhost.",
+                           "example.org.",
+                           "127.0.0.01",
+                           "1.2.3.256",
+                           "1.2.3.4.5",
+                           "user@example.org",
+                           "exam ple.org",
+                           "example..org",
+                           ".example.org",
+                           "-a.org",
+                           "a-.org",
+                           "ex_ample.org",
+                           "ex\xEF\xBD\x8E.org",
+                           "127\xE3\x80\x82"
+                           "0.0.1",
+                           "a.0x10",
+                           "host%00",
+                           "fe80::1",
+                           "::1",
+                           "[fe80::1%eth0]",
+                           "[::1",
+                           "::1]",
+                           "[127.0.0.1]",
+                           "[]",
+                           "",
+                           "*",
+                           "10.0.0.0/8",
+                           "[1:2:3:4:5:6:7:8:9]",
+                           "[1::2::3]",
+                           "[12345::]",
+                           "[::g]",
+                           "[::1.2.3]",
+                           "1.2.3.4/33"}) {
     INFO(host);
     CHECK(refuses_address(std::string(host) + ":80"));
   }

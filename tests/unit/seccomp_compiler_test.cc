@@ -197,9 +197,7 @@ TEST_CASE("calls without argument rules load no argument", "[seccomp]") {
   }
 }
 
-std::string golden_path(const std::string& name) {
-  return std::string(WRIT_SOURCE_DIR "/tests/unit/golden/") + name;  // not __FILE__: ccache may make it relative
-}
+std::string golden_path(const std::string& name) { return std::string(WRIT_SOURCE_DIR "/tests/unit/golden/") + name; }
 
 std::string golden(const std::string& name) {
   std::ifstream file(golden_path(name));

@@ -43,7 +43,9 @@ ProfileContext shipped_context() {
     if (!fs::exists(path)) return fail("there is no profile '" + std::string(name) + "'");
     return ProfileSource{path.filename().string(), text_of(path)};
   };
-  context.groups_source = [] { return Result<ProfileSource>({"groups.yaml", text_of(kSource / "profiles/groups.yaml")}); };
+  context.groups_source = [] {
+    return Result<ProfileSource>({"groups.yaml", text_of(kSource / "profiles/groups.yaml")});
+  };
   return context;
 }
 

@@ -58,9 +58,9 @@ int judge_content(int fd, const char* marker) {
 }
 
 static const struct attack* find(const char* name) {
-  const struct attack* const tables[] = {path_attacks,    mode_attacks,      descriptor_attacks, ioctl_attacks,
-                                         program_attacks, process_attacks,   memory_attacks,     signal_attacks,
-                                         syscall_attacks, namespace_attacks, sharing_attacks,    socket_attacks,
+  const struct attack* const tables[] = {path_attacks,     mode_attacks,      descriptor_attacks, ioctl_attacks,
+                                         program_attacks,  process_attacks,   memory_attacks,     signal_attacks,
+                                         syscall_attacks,  namespace_attacks, sharing_attacks,    socket_attacks,
                                          resource_attacks, command_attacks};
   for (size_t i = 0; i < sizeof tables / sizeof tables[0]; ++i)
     for (const struct attack* attack = tables[i]; attack->name != NULL; ++attack)
