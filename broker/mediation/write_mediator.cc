@@ -12,8 +12,6 @@ namespace {
 // anew, a few times.
 constexpr int kAttempts = 4;
 
-constexpr const char* kElsewhere = "not in a mediated tree: the view bounds it, and a mediated tree is read-only there";
-
 AccessVerdict because_protected(std::string reason) {
   return {Verdict::kDenied, DecisionCause::kProtected, {}, std::move(reason), {}};
 }
@@ -110,7 +108,9 @@ WriteMediator::FoundTarget WriteMediator::target_at(Place place) const {
   target.path = place.path();
   target.tree = parts_.trees.holding(target.path);
   target.place = std::move(place);
-  if (target.tree == nullptr) return tl::unexpected<Answer>(AnswerContinue{kElsewhere});
+  if (target.tree == nullptr)
+    return tl::unexpected<Answer>(
+        AnswerContinue{"not in a mediated tree: the view bounds it, and a mediated tree is read-only there"});
   return target;
 }
 
@@ -129,7 +129,9 @@ WriteMediator::FoundTarget WriteMediator::target_of_descriptor(int descriptor) c
   if (parts_.trees.holding_descriptor(descriptor, path) != nullptr)
     return tl::unexpected<Answer>(AnswerContinue{"a file that the broker opened for the tool's writing"});
   FoundPlace place = lookup_->find_object(descriptor);
-  if (!place || !*place) return tl::unexpected<Answer>(AnswerContinue{kElsewhere});
+  if (!place || !*place)
+    return tl::unexpected<Answer>(
+        AnswerContinue{"not in a mediated tree: the view bounds it, and a mediated tree is read-only there"});
   return target_at(std::move(**place));
 }
 

@@ -18,6 +18,8 @@ ARROWS = {
     "broker/sandbox": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox"),
     "broker/mediation": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox",
                          "broker/mediation"),
+    "broker/observation": ("broker/base", "broker/policy", "broker/learning", "broker/kernel", "broker/mediation",
+                           "broker/observation"),
     "broker/protocol": ("broker/base", "broker/protocol"),
     "launcher": ("broker", "launcher"),
     "tools": ("broker/base", "broker/protocol", "tools"),
