@@ -6,7 +6,7 @@ namespace writ {
 namespace {
 
 std::string origin_text(const RuleOrigin& origin, const std::vector<std::string>& sources) {
-  const std::string source = origin.source < sources.size() ? escape_bytes(sources[origin.source]) : "profile";
+  std::string source = origin.source < sources.size() ? escape_bytes(sources[origin.source]) : "profile";
   if (origin.line == 0) return source;
   return source + ":" + std::to_string(origin.line) + ":" + std::to_string(origin.column);
 }

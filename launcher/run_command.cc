@@ -48,6 +48,8 @@ class Run {
   Step map_identity();
   Step make_own_directories();
   void watch_empty_secret_places();
+  Status set_listener_filter();
+  LaunchRequest launch_request();
   Step start_guard();
   Step make_filter();
   Step start();
@@ -186,6 +188,21 @@ Run::Step Run::prepare() {
   auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity, giver);
   if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
   streams_ = std::move(*streams);
+  WRIT_STEP(set_listener_filter());
+  auto prepared = prepare_launch(broker_, launch_request());
+  if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
+  prepared_ = std::move(*prepared);
+  if (companion_ != nullptr) WRIT_STEP(companion_->prepared(*prepared_));
+  return {};
+}
+
+Status Run::set_listener_filter() {
+  if (companion_ == nullptr) return {};
+  WRIT_ASSIGN(setup_->listener_filter, companion_->listener_filter());
+  return {};
+}
+
+LaunchRequest Run::launch_request() {
   LaunchRequest request;
   request.profile = &setup_->profile;
   request.identity = setup_->identity;
@@ -203,17 +220,8 @@ Run::Step Run::prepare() {
   request.landlock_abi = landlock_abi_;
   if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
   request.listener_filter = setup_->listener_filter;
-  if (companion_ != nullptr) {
-    auto listener = companion_->listener_filter();
-    if (!listener) return tl::unexpected<LaunchError>(writ_error(std::move(listener.error())));
-    request.listener_filter = std::move(*listener);
-  }
   if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
-  auto prepared = prepare_launch(broker_, std::move(request));
-  if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
-  prepared_ = std::move(*prepared);
-  if (companion_ != nullptr) WRIT_STEP(companion_->prepared(*prepared_));
-  return {};
+  return request;
 }
 
 Run::Step Run::make_filter() {

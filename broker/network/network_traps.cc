@@ -22,8 +22,12 @@ constexpr std::uint32_t kIpOptions = 4, kIpUnicastInterface = 50;
 constexpr std::uint32_t kFastOpenConnect = 30;
 constexpr std::uint32_t kIpv6PacketOptions = 6, kIpv6RoutingHeader = 57, kIpv6UnicastInterface = 76;
 
+// No filter is compiled with it: a name that the table lacks stops the launch.
+constexpr std::uint32_t kNoSuchCall = 0xFFFFFFFFu;
+
 std::uint32_t number_of(std::string_view name) {
   const SyscallNumbers* row = find_syscall_numbers(name);
+  if (row == nullptr) return kNoSuchCall;
   return static_cast<std::uint32_t>(kNativeAuditArch == AUDIT_ARCH_X86_64 ? row->x86_64 : row->aarch64);
 }
 

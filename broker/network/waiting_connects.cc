@@ -28,6 +28,7 @@ std::vector<std::uint64_t> WaitingConnects::due() const {
   std::vector<std::uint64_t> ids;
   std::array<epoll_event, 16> events{};
   const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), 0);
+  ids.reserve(events.size());
   for (int i = 0; i < count; ++i) ids.push_back(events[static_cast<std::size_t>(i)].data.u64);
   const auto now = std::chrono::steady_clock::now();
   for (const auto& [id, connect] : connects_)

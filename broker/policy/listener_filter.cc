@@ -53,6 +53,7 @@ Status check_tests(const TrappedCall& call) {
 
 bool is_call(const TrappedCall& call, std::string_view name, std::uint32_t audit_arch) {
   const SyscallNumbers* row = find_syscall_numbers(name);
+  if (row == nullptr) return false;
   const std::int16_t number = audit_arch == AUDIT_ARCH_X86_64 ? row->x86_64 : row->aarch64;
   return call.number == static_cast<std::uint32_t>(number);
 }

@@ -13,6 +13,7 @@
 #include <memory>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 #include "broker/base/escape.h"
 #include "broker/kernel/kernel_abi.h"
@@ -115,7 +116,9 @@ class NameCollector {
     dev_t device;
     ino_t directory;
     std::string name;
-    auto operator<=>(const Link&) const = default;
+    bool operator<(const Link& other) const {
+      return std::tie(device, directory, name) < std::tie(other.device, other.directory, other.name);
+    }
   };
 
   int root_;

@@ -163,6 +163,21 @@ def test_it_holds_for_a_run(case):
         expect_in("bounded by: the ceiling /etc/writ/ceiling.yaml\n", plan)
 
 
+@FOR_RUN
+def test_it_holds_for_ruled_commands(case):
+    """A command runs inside of the outer broker's user namespace, where root has no number; the ceiling holds there too."""
+    case.write_home("data/file", "data")
+    case.write("ruled.yaml", "version: 1\nname: ruled\nextends: default\nfilesystem:\n  read: [~/data]\n"
+                             "commands:\n  - {program: cat, effect: allow}\n")
+    words = ["run", "--profile", "./ruled.yaml", "--", "sh", "-c", f"cat {case.home}/data/file"]
+    with Host() as host:
+        expect_equal(host.writ(case, *words).stdout, "data")  # the control
+        host.ceiling.write_text(MODEST)
+        result = host.writ(case, *words)
+        expect_equal((result.returncode, result.stdout), (1, ""))
+        expect_in("No such file", result.stderr)
+
+
 TOOL = "version: 1\nname: tool\nextends: readonly\n"
 
 
