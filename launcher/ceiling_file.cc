@@ -15,9 +15,9 @@ namespace {
 
 constexpr const char* kHint = "the administrator must put this right; until then nothing is launched";
 
-// The run of a ruled command starts inside of its broker's user namespace, where root has no number and root's files show
-// the overflow id, as the fixed files of /proc do, which always belong to the host's root. That another user without a
-// number here looks the same does not matter: the outer run has seen the owner as he is.
+// The run of a ruled command starts inside of its broker's user namespace, where root has no number and root's files
+// show the overflow id, as the fixed files of /proc do, which always belong to the host's root. That another user
+// without a number here looks the same does not matter: the outer run has seen the owner as he is.
 bool belongs_to_root(uid_t owner) {
   struct stat fixed {};
   return owner == 0 || (::stat("/proc/version", &fixed) == 0 && owner == fixed.st_uid);
