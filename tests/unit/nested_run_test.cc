@@ -9,7 +9,7 @@
 namespace writ {
 namespace {
 
-NestedRunPlan plan() { return {"main", "/work", {1, 2, 3, 4}, {"--quiet", "--protect=/work/.git/config"}}; }
+NestedRunPlan plan() { return {"main", "/project", {1, 2, 3, 4}, {"--quiet", "--protect=/project/.git/config"}}; }
 
 RunOptions parsed(const NestedCommand& command, const std::vector<std::string>& arguments) {
   const std::vector<std::string> words = nested_arguments(plan(), command, arguments);
@@ -20,23 +20,23 @@ RunOptions parsed(const NestedCommand& command, const std::vector<std::string>& 
 }
 
 TEST_CASE("a nested run is told its profile, its place and its command") {
-  const RunOptions options = parsed({"git-push", "/work/sub", "/usr/bin/git"}, {"push", "origin"});
+  const RunOptions options = parsed({"git-push", "/project/sub", "/usr/bin/git"}, {"push", "origin"});
   CHECK(options.profile == "git-push");
-  CHECK(options.workspace == "/work");
-  CHECK(options.start_directory == "/work/sub");
+  CHECK(options.workspace == "/project");
+  CHECK(options.start_directory == "/project/sub");
   CHECK(options.command == std::vector<std::string>{"/usr/bin/git", "push", "origin"});
   CHECK(options.nesting.depth == 1);
   CHECK(options.nesting.workspace_device == 2);
   CHECK(options.nesting.workspace_inode == 3);
   CHECK(options.nesting.supervisor == 4);
-  CHECK(options.protect == std::vector<std::string>{"/work/.git/config"});
-  CHECK(parsed({"", "/work", "/usr/bin/git"}, {}).profile == "main");
+  CHECK(options.protect == std::vector<std::string>{"/project/.git/config"});
+  CHECK(parsed({"", "/project", "/usr/bin/git"}, {}).profile == "main");
 }
 
 TEST_CASE("whatever the words of a tool look like, they change nothing but the command") {
   const std::vector<std::string> words = {"--profile=shell",  "-p",     "--",   "-r",        "/", "",
                                           "--nested=1:1:1:1", "--help", "a\nb", "--version", "=", "--read=/"};
-  for (const char* directory : {"/work/--", "/work/--profile=shell", "/work/a b", "/work/=", "/work/\"x", "/"}) {
+  for (const char* directory : {"/project/--", "/project/--profile=shell", "/project/a b", "/project/=", "/project/\"x", "/"}) {
     const RunOptions options = parsed({"", directory, "/usr/bin/git"}, words);
     CHECK(options.profile == "main");
     CHECK(options.start_directory == directory);
