@@ -36,7 +36,8 @@ TEST_CASE("a nested run is told its profile, its place and its command") {
 TEST_CASE("whatever the words of a tool look like, they change nothing but the command") {
   const std::vector<std::string> words = {"--profile=shell",  "-p",     "--",   "-r",        "/", "",
                                           "--nested=1:1:1:1", "--help", "a\nb", "--version", "=", "--read=/"};
-  for (const char* directory : {"/project/--", "/project/--profile=shell", "/project/a b", "/project/=", "/project/\"x", "/"}) {
+  for (const char* directory :
+       {"/project/--", "/project/--profile=shell", "/project/a b", "/project/=", "/project/\"x", "/"}) {
     const RunOptions options = parsed({"", directory, "/usr/bin/git"}, words);
     CHECK(options.profile == "main");
     CHECK(options.start_directory == directory);
