@@ -44,6 +44,7 @@ JsonObject filesystem_json(const Profile& profile, const OutlineContext& context
   object.set("protect", escaped(filesystem.protect)).set("report_changes", escaped(filesystem.report_changes));
   object.set("scratch_execution", word(filesystem.scratch_execution));
   object.set("writable_execution", word(filesystem.writable_execution));
+  object.set("writing", filesystem.writing == Writing::kMediated ? "mediated" : "native");
   return object;
 }
 

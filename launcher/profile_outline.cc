@@ -81,6 +81,7 @@ class Outliner {
     list("filesystem.report_changes", filesystem.report_changes);
     value("filesystem", "scratch_execution", execution_word(filesystem.scratch_execution));
     value("filesystem", "writable_execution", execution_word(filesystem.writable_execution));
+    value("filesystem", "writing", filesystem.writing == Writing::kMediated ? "mediated" : "native");
   }
 
   static std::string execution_word(Execution execution) {

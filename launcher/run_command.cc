@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <memory>
@@ -13,12 +14,12 @@
 #include "broker/base/escape.h"
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
-#include "broker/mediation/command_service.h"
-#include "broker/network/network_door.h"
 #include "broker/policy/listener_filter.h"
 #include "broker/sandbox/launch.h"
+#include "launcher/denial_report.h"
 #include "launcher/message.h"
 #include "launcher/report_file.h"
+#include "launcher/run_calls.h"
 #include "launcher/run_report.h"
 #include "launcher/run_session.h"
 #include "launcher/run_setup.h"
@@ -43,17 +44,14 @@ class Run {
   Step prepare();
   Step open_report();
   Step read_policy();
-  Step start_command_launcher();
   Step choose_init();
   Step map_identity();
   Step make_own_directories();
   void watch_empty_secret_places();
-  Status set_listener_filter();
   LaunchRequest launch_request();
   Step start_guard();
   Step make_filter();
   Step start();
-  Step serve_calls();
   int dry_run();
   void supervise();
   void finish_guard();
@@ -61,6 +59,7 @@ class Run {
   [[nodiscard]] bool is_orphan() const;
   void warn();
   void explain_end() const;
+  void list_denials() const;
   RunFacts facts() const;
 
   const RunOptions& options_;
@@ -71,10 +70,7 @@ class Run {
   std::optional<RunStreams> streams_;
   std::optional<PreparedLaunch> prepared_;
   std::optional<PersistenceGuard> guard_;
-  std::optional<CommandLauncher> command_launcher_;
-  std::optional<NotificationLoop> calls_;  // before the two that answer them
-  std::unique_ptr<NetworkDoor> network_;
-  std::optional<CommandService> commands_;  // after prepared_, whose programs it borrows
+  std::optional<RunCalls> calls_;  // after prepared_, whose programs it borrows
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
@@ -106,15 +102,8 @@ Run::Step Run::read_policy() {
   if (!setup) return tl::unexpected<LaunchError>(writ_error(std::move(setup.error())));
   setup_ = std::move(*setup);
   if (companion_ != nullptr) WRIT_STEP(companion_->adjust(*setup_));
-  return {};
-}
-
-// Before we become non-dumpable and give our capabilities up: a nested run needs what we have now.
-Run::Step Run::start_command_launcher() {
-  if (setup_->profile.commands.empty() || options_.mode == RunMode::kDryRun) return {};
-  auto launcher = CommandLauncher::start();
-  if (!launcher) return tl::unexpected<LaunchError>(writ_error(std::move(launcher.error())));
-  command_launcher_.emplace(std::move(*launcher));
+  calls_.emplace(options_, *setup_, companion_);
+  WRIT_STEP(calls_->start_command_launcher());
   return {};
 }
 
@@ -180,7 +169,6 @@ void Run::watch_empty_secret_places() {
 Run::Step Run::prepare() {
   if (auto done = open_report(); !done) return done;
   if (auto done = read_policy(); !done) return done;
-  if (auto done = start_command_launcher(); !done) return done;
   if (auto done = choose_init(); !done) return done;
   if (auto done = make_own_directories(); !done) return done;
   watch_empty_secret_places();
@@ -188,17 +176,10 @@ Run::Step Run::prepare() {
   auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity, giver);
   if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
   streams_ = std::move(*streams);
-  WRIT_STEP(set_listener_filter());
   auto prepared = prepare_launch(broker_, launch_request());
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
   if (companion_ != nullptr) WRIT_STEP(companion_->prepared(*prepared_));
-  return {};
-}
-
-Status Run::set_listener_filter() {
-  if (companion_ == nullptr) return {};
-  WRIT_ASSIGN(setup_->listener_filter, companion_->listener_filter());
   return {};
 }
 
@@ -219,7 +200,6 @@ LaunchRequest Run::launch_request() {
   request.policy_notice = setup_->policy_notice;
   request.landlock_abi = landlock_abi_;
   if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
-  request.listener_filter = setup_->listener_filter;
   if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
   return request;
 }
@@ -237,6 +217,10 @@ Run::Step Run::start_guard() {
   GuardOptions options;
   options.quarantine_root = setup_->person.state_home + "/writ/quarantine";
   options.run_id = std::to_string(::time(nullptr)) + "-" + std::to_string(::getpid());
+  // Where nothing can appear there is nothing to wait for; changes are looked for at the end.
+  const auto& guarded = prepared_->view.guarded;
+  if (std::all_of(guarded.begin(), guarded.end(), [](const GuardedTree& tree) { return tree.protect.empty(); }))
+    options.watching = Watching::kSweepOnly;
   options.inside_tree = QuarantineInsideTree::kHiddenInView;  // make_own_directories() sees to it
   auto guard = PersistenceGuard::create(std::move(prepared_->view.guarded), std::move(options));
   if (!guard) return tl::unexpected<LaunchError>(writ_error(std::move(guard.error())));
@@ -252,10 +236,11 @@ Run::Step Run::start() {
   if (!signals) return tl::unexpected<LaunchError>(writ_error(std::move(signals.error())));
   signals_ = std::move(*signals);
   if (auto done = make_filter(); !done) return done;
+  WRIT_STEP(calls_->prepare(*prepared_));
   auto tool = finish_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
-  if (auto done = serve_calls(); !done) return done;
+  WRIT_STEP(calls_->serve(*prepared_, (*broker_.init)->init_pid(), landlock_abi_));
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
   prepared_->view.root.reset();
   prepared_->view.scratch.reset();
@@ -263,28 +248,8 @@ Run::Step Run::start() {
   prepared_->landlock_ruleset.reset();
   streams_->tool_started(tool_->get());
   // What making the view needed is not needed any more.
-  WRIT_STEP(limit_broker_capabilities(broker_.uid == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising));
-  return {};
-}
-
-Run::Step Run::serve_calls() {
-  if (!prepared_->listener) return {};
-  calls_.emplace(std::move(*prepared_->listener));
-  if (companion_ != nullptr) {
-    companion_->started(*calls_, (*broker_.init)->init_pid());
-    return {};
-  }
-  if (has_address_grants(setup_->profile)) {
-    const bool landlock = prepared_->layers[static_cast<std::size_t>(Layer::kLandlock)].state == LayerState::kActive;
-    const bool refuses_tcp = landlock && landlock_abi_ >= kLandlockTcpAbi;
-    auto door = NetworkDoor::open(setup_->profile, *calls_, refuses_tcp ? TcpFloor::kLandlock : TcpFloor::kNone);
-    if (!door) return tl::unexpected<LaunchError>(writ_error(std::move(door.error())));
-    network_ = std::move(*door);
-  }
-  if (!command_launcher_) return {};
-  auto plan = plan_nested_runs(options_, *setup_, prepared_->view);
-  if (!plan) return tl::unexpected<LaunchError>(writ_error(std::move(plan.error())));
-  commands_.emplace(*calls_, std::move(*command_launcher_), prepared_->view.commands, std::move(*plan));
+  const BrokerStage as_root = calls_->mediates() ? BrokerStage::kMediatingAsRoot : BrokerStage::kSupervisingAsRoot;
+  WRIT_STEP(limit_broker_capabilities(broker_.uid == 0 ? as_root : BrokerStage::kSupervising));
   return {};
 }
 
@@ -294,8 +259,12 @@ RunFacts Run::facts() const {
   facts.setup = setup_ ? &*setup_ : nullptr;
   facts.prepared = prepared_ ? &*prepared_ : nullptr;
   facts.outcome = &outcome_;
-  facts.network_denials = network_ ? &network_->denials() : nullptr;
-  facts.commands = commands_ ? &*commands_ : nullptr;
+  if (calls_) {
+    facts.network_denials = calls_->network_denials();
+    facts.commands = calls_->commands();
+    facts.denials = calls_->denials();
+    facts.mediated_calls = calls_->mediated_calls();
+  }
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
   facts.landlock_abi = landlock_abi_;
   facts.dropped_sequences = dropped_sequences_;
@@ -311,6 +280,13 @@ void Run::warn() {
 void Run::explain_end() const {
   const bool by_writ = outcome_.kind == OutcomeKind::kTimedOut || outcome_.kind == OutcomeKind::kSandboxDied;
   if (by_writ && options_.verbosity == Verbosity::kNormal) print_message(outcome_.reason);
+}
+
+void Run::list_denials() const {
+  // With --trace each was shown already as it happened.
+  const bool silent = options_.verbosity == Verbosity::kQuiet || options_.trace == Trace::kDenials;
+  if (silent || calls_->denials() == nullptr) return;
+  for (const std::string& line : denial_lines(*calls_->denials())) print_message(line);
 }
 
 int Run::dry_run() {
@@ -330,9 +306,10 @@ void Run::finish_guard() {
 }
 
 void Run::supervise() {
-  SessionServices services{guard_ ? &*guard_ : nullptr, calls_ ? &*calls_ : nullptr, commands_ ? &*commands_ : nullptr,
-                           network_ ? &network_->calls() : nullptr,
-                           options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson};
+  SessionServices services;
+  services.guard = guard_ ? &*guard_ : nullptr;
+  services.giver = options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson;
+  calls_->add_to(services);
   RunSession session(**broker_.init, *streams_, services, setup_->profile.limits, signals_->get());
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
@@ -377,6 +354,7 @@ int Run::run() {
   supervise();
   streams_.reset();
   explain_end();
+  list_denials();
   warn();
   if (companion_ != nullptr) outcome_.exit_status = companion_->finished(outcome_);
   return report();

@@ -35,6 +35,7 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   RunOptions options;
   bool dry_run = false;
   bool quiet = false;
+  bool trace = false;
   std::string nested;
   CommandSpec spec{"writ run", "Run a program in a sandbox", kFooter, {}};
   spec.options = {{"-p,--profile", "Profile by name, or a file", "NAME|FILE", &options.profile}};
@@ -50,7 +51,8 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
       {"--report", "Write a report of the run as JSON (- for standard error)", "FILE", &options.report},
       {"-n,--dry-run", "Show what would be granted, run nothing", "", &dry_run},
       {"--json", "With --dry-run: print JSON", "", &options.json},
-      {"-q,--quiet", "No warnings on standard error", "", &quiet},
+      {"-q,--quiet", "No warnings and no list of denials on standard error", "", &quiet},
+      {"--trace", "Say on standard error what is denied, as it happens", "", &trace},
   };
   spec.options.insert(spec.options.end(), own.begin(), own.end());
   if (const auto read = read_words(spec, typed.ours); !read) return tl::unexpected(read.error());
@@ -60,6 +62,7 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
     options.nesting = *nesting;
   }
   options.mode = dry_run ? RunMode::kDryRun : RunMode::kRun;
+  options.trace = trace ? Trace::kDenials : Trace::kOff;
   options.verbosity = quiet ? Verbosity::kQuiet : Verbosity::kNormal;
   if (typed.command.empty())
     return tl::unexpected(usage_error(

@@ -12,6 +12,7 @@
 namespace writ {
 
 enum class Verbosity : std::uint8_t { kNormal, kQuiet };
+enum class Trace : std::uint8_t { kOff, kDenials };
 enum class RunMode : std::uint8_t { kRun, kDryRun };
 
 struct RunOptions {
@@ -29,6 +30,7 @@ struct RunOptions {
   std::string report;                         // --report FILE, "-" is standard error
   RunMode mode = RunMode::kRun;
   Verbosity verbosity = Verbosity::kNormal;
+  Trace trace = Trace::kOff;
   bool json = false;                 // --json with --dry-run
   Nesting nesting;                   // --nested, given by Writ to itself; depth 0: started by a person
   std::vector<std::string> command;  // what follows "--"

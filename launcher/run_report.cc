@@ -4,6 +4,7 @@
 
 #include "broker/base/escape.h"
 #include "launcher/command_report.h"
+#include "launcher/denial_report.h"
 #include "launcher/profile_json.h"
 
 namespace writ {
@@ -86,6 +87,14 @@ JsonArray attenuations_json(const std::vector<Attenuation>& attenuations) {
   return list;
 }
 
+JsonObject mediated_calls_json(const NotificationCounts& counts) {
+  return JsonObject()
+      .set("received", counts.received)
+      .set("answered", counts.answered)
+      .set("callers_gone", counts.callers_gone)
+      .set("unhandled", counts.unhandled);
+}
+
 void add_setup(JsonObject& report, const RunSetup& setup) {
   const IdentityMap& map = setup.identity.map;
   report.set("profile", setup.profile.name).set("workspace", escape_bytes(setup.workspace));
@@ -162,6 +171,11 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("persistence_not_listed", facts.guard->findings_not_listed);
     report.set("persistence_events_lost", facts.guard->queue_overflows);
   }
+  if (facts.denials != nullptr) {
+    report.set("denials", denials_json(*facts.denials));
+    report.set("denials_not_listed", facts.denials->not_listed());
+  }
+  if (facts.mediated_calls != nullptr) report.set("mediated_calls", mediated_calls_json(*facts.mediated_calls));
   if (facts.commands != nullptr) {
     report.set("commands", commands_json(*facts.commands, facts.setup->profile.sources));
     report.set("commands_not_listed", facts.commands->records_not_listed());

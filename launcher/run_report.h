@@ -7,6 +7,8 @@
 
 #include "broker/base/error.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/mediation/denial_log.h"
+#include "broker/mediation/notification_loop.h"
 #include "broker/network/network_denial.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/json_text.h"
@@ -26,6 +28,8 @@ struct RunFacts {
   const GuardReport* guard = nullptr;
   const CommandService* commands = nullptr;
   const NetworkDenials* network_denials = nullptr;
+  const DenialLog* denials = nullptr;
+  const NotificationCounts* mediated_calls = nullptr;
   int landlock_abi = 0;
   std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output
 };

@@ -11,10 +11,8 @@
 #include "broker/base/escape.h"
 #include "broker/kernel/features.h"
 #include "broker/network/network_door.h"
-#include "broker/network/network_traps.h"
 #include "broker/policy/environment.h"
 #include "broker/policy/isolation_rules.h"
-#include "broker/policy/listener_filter.h"
 #include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_values.h"
@@ -179,16 +177,6 @@ Result<std::vector<std::string>> make_environment(const Profile& profile, const 
   return build_environment(profile.environment, host, extra);
 }
 
-// Which calls wait for the broker; an empty program where none does, and then there is no listener.
-Result<BpfProgram> make_listener_filter(const Profile& profile) {
-  std::vector<TrappedCall> calls;
-  if (!profile.commands.empty()) calls.push_back({kCommandCall, TrapScope::kAlways, {}});
-  if (has_address_grants(profile))
-    for (TrappedCall& trap : network_traps()) calls.push_back(std::move(trap));
-  if (calls.empty()) return BpfProgram();
-  return compile_listener_filter(calls);
-}
-
 }  // namespace
 
 namespace {
@@ -272,8 +260,8 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person, const Ceil
   setup.warnings = std::move(effective.warnings);
   setup.policy_notice = policy_notice(effective.policy);
   setup.profile = std::move(effective.enforced);
+  setup.policy = std::move(effective.policy);
   WRIT_TRY(check_address_rules(setup.profile));
-  WRIT_ASSIGN(setup.listener_filter, make_listener_filter(setup.profile));
   WRIT_ASSIGN(setup.environment, make_environment(setup.profile, setup));
   return setup;
 }

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "broker/base/error.h"
-#include "broker/policy/bpf_program.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/identity.h"
 #include "broker/sandbox/view.h"
@@ -28,6 +27,7 @@ struct RunPolicy {
 struct RunSetup {
   Person person;
   Profile profile;            // what the kernel is asked to hold (EffectiveProfile::enforced)
+  Profile policy;             // what is decided from, with every rule as it was written (EffectiveProfile::policy)
   std::vector<Bound> bounds;  // what limited the profile
   std::vector<Attenuation> attenuations;
   std::vector<std::string> warnings;  // rules that are stricter than written
@@ -38,7 +38,6 @@ struct RunSetup {
   std::string tool_user_name;
   std::vector<std::string> environment;
   std::string policy_notice;   // policy_notice() of what was decided from
-  BpfProgram listener_filter;  // empty: no call waits for the broker
 };
 
 // Returns the workspace that `options` mean. Errors: it is "/", or no directory.

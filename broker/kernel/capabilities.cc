@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 
 #include "broker/kernel/raw_syscall.h"
 
@@ -79,11 +80,13 @@ long keep_only_mount_authority() {
 
 namespace {
 
-// DAC_OVERRIDE, FOWNER: what a tool made belongs to another user. KILL: so do its processes.
-constexpr std::array<cap_value_t, 3> kRootSupervisor = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL};
+// DAC_OVERRIDE, FOWNER: what a tool made belongs to another user. KILL: so do its processes. SETUID, SETGID: a
+// mediating broker acts as the tool on files; they come last, for the other stages are a prefix.
+constexpr std::array<cap_value_t, 5> kRootBroker = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETUID, CAP_SETGID};
 
-bool kept_in_bounding_set(cap_value_t capability) {
-  return std::find(kRootSupervisor.begin(), kRootSupervisor.end(), capability) != kRootSupervisor.end();
+std::span<const cap_value_t> kept_capabilities(BrokerStage stage) {
+  constexpr std::array<std::size_t, 3> kCounts = {0, 3, 5};  // in the order of BrokerStage
+  return std::span(kRootBroker).first(kCounts[static_cast<std::size_t>(stage)]);
 }
 
 // Without these no tool of root's can be made somebody else: its ids, its private directories, its bounding set.
@@ -96,10 +99,12 @@ std::string capability_name(cap_value_t capability) {
   return text;
 }
 
-Status reduce_bounding_set() {
-  for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability)
-    if (!kept_in_bounding_set(capability) && cap_get_bound(capability) == 1 && cap_drop_bound(capability) != 0)
+Status reduce_bounding_set(std::span<const cap_value_t> kept) {
+  for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability) {
+    const bool keep = std::find(kept.begin(), kept.end(), capability) != kept.end();
+    if (!keep && cap_get_bound(capability) == 1 && cap_drop_bound(capability) != 0)
       return fail_errno(errno, "cannot reduce the broker's capability bounding set");
+  }
   return {};
 }
 
@@ -121,13 +126,14 @@ Status require_launcher_capabilities() {
 }
 
 Status limit_broker_capabilities(BrokerStage stage) {
-  if (stage == BrokerStage::kSupervisingAsRoot) WRIT_TRY(reduce_bounding_set());
+  const std::span<const cap_value_t> kept = kept_capabilities(stage);
+  if (stage != BrokerStage::kSupervising) WRIT_TRY(reduce_bounding_set(kept));
   const cap_t current = cap_get_proc();
   const cap_t reduced = cap_init();
-  for (const cap_value_t wanted : kRootSupervisor) {
+  for (const cap_value_t wanted : kept) {
     cap_flag_value_t held = CAP_CLEAR;
     cap_get_flag(current, wanted, CAP_PERMITTED, &held);
-    if (stage == BrokerStage::kSupervising || held == CAP_CLEAR) continue;
+    if (held == CAP_CLEAR) continue;
     cap_set_flag(reduced, CAP_PERMITTED, 1, &wanted, CAP_SET);
     cap_set_flag(reduced, CAP_EFFECTIVE, 1, &wanted, CAP_SET);
   }

@@ -25,6 +25,7 @@ namespace writ {
 enum class BrokerStage : std::uint8_t {
   kSupervising,        // an ordinary user's: nothing that needs a capability
   kSupervisingAsRoot,  // root's: files of any owner (quarantine, report), and ending its sandboxes
+  kMediatingAsRoot,    // the same, and acting as the tool (acting_identity.h)
 };
 
 // Limits the calling process to the capabilities that `stage` needs; as root the bounding set likewise. Uses libcap;

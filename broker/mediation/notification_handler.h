@@ -30,15 +30,18 @@ struct AnswerValue {
 struct AnswerErrno {
   int error = 0;
 };
-// The call returns the number of a descriptor that the caller gets, close-on-exec.
+// The call returns the number of a descriptor that the caller gets.
 struct AnswerDescriptor {
   UniqueFd descriptor;
+  bool close_on_exec = true;
 };
-// The caller gets a descriptor, and the call returns `value` plus its number times `number_factor`.
+// The caller gets a descriptor, and the call returns `value` plus its number times `number_factor`. The broker's copy
+// is closed before the call returns.
 struct AnswerBoth {
   UniqueFd descriptor;
   std::int64_t value = 0;
   std::int64_t number_factor = 0;
+  bool close_on_exec = true;
 };
 // The kernel makes the call itself. `reason`: why nothing is granted by that, whatever the arguments turn into.
 struct AnswerContinue {

@@ -54,32 +54,34 @@ void NotificationLoop::serve(const Notification& call) {
     ++counts_.callers_gone;
     return;
   }
-  if (const Answer* answer = std::get_if<Answer>(&read)) return finish(call.id, *answer);
+  if (Answer* answer = std::get_if<Answer>(&read)) return finish(call.id, std::move(*answer));
   waiting_[call.id] = found->second;  // before deciding: an answer may come while it is decided
-  const Answer answer = found->second->decide(call.id, std::move(std::get<std::unique_ptr<CallCopy>>(read)));
-  if (!std::holds_alternative<AnswerLater>(answer)) answer_later(call.id, answer);
+  Answer answer = found->second->decide(call.id, std::move(std::get<std::unique_ptr<CallCopy>>(read)));
+  if (!std::holds_alternative<AnswerLater>(answer)) answer_later(call.id, std::move(answer));
 }
 
 // In two steps, because the answer is not the number itself. With WAIT_KILLABLE_RECV nothing but death comes in
 // between.
-Result<Delivery> NotificationLoop::deliver_both(std::uint64_t id, const AnswerBoth& both) {
+Result<Delivery> NotificationLoop::deliver_both(std::uint64_t id, AnswerBoth& both) {
   WRIT_ASSIGN(const std::optional<int> number,
-              listener_.add_descriptor(id, {both.descriptor.get(), std::nullopt, true}));
+              listener_.add_descriptor(id, {both.descriptor.get(), std::nullopt, both.close_on_exec}));
   if (!number) return Delivery::kCallerGone;
+  // Closed before the caller goes on: a file that we still held for writing could not be executed (ETXTBSY).
+  both.descriptor.reset();
   return listener_.answer_value(id, both.value + *number * both.number_factor);
 }
 
-Result<Delivery> NotificationLoop::deliver(std::uint64_t id, const Answer& answer) {
+Result<Delivery> NotificationLoop::deliver(std::uint64_t id, Answer& answer) {
   if (const auto* value = std::get_if<AnswerValue>(&answer)) return listener_.answer_value(id, value->value);
   if (const auto* error = std::get_if<AnswerErrno>(&answer)) return listener_.answer_errno(id, error->error);
-  if (const auto* both = std::get_if<AnswerBoth>(&answer)) return deliver_both(id, *both);
+  if (auto* both = std::get_if<AnswerBoth>(&answer)) return deliver_both(id, *both);
   if (const auto* one = std::get_if<AnswerDescriptor>(&answer))
-    return listener_.answer_descriptor(id, {one->descriptor.get(), std::nullopt, true});
+    return listener_.answer_descriptor(id, {one->descriptor.get(), std::nullopt, one->close_on_exec});
   // The reason for going on stands beside each AnswerContinue, in the handler that gives it.
   return listener_.answer_continue(id);
 }
 
-void NotificationLoop::finish(std::uint64_t id, const Answer& answer) {
+void NotificationLoop::finish(std::uint64_t id, Answer answer) {
   auto delivered = deliver(id, answer);
   // An answer that the kernel does not take must not leave the caller waiting: never CONTINUE instead, always an errno.
   if (!delivered) delivered = listener_.answer_errno(id, delivered.error().system_errno == EMFILE ? EMFILE : EPERM);
@@ -89,8 +91,8 @@ void NotificationLoop::finish(std::uint64_t id, const Answer& answer) {
     ++counts_.callers_gone;
 }
 
-void NotificationLoop::answer_later(std::uint64_t id, const Answer& answer) {
-  if (waiting_.erase(id) > 0) finish(id, answer);
+void NotificationLoop::answer_later(std::uint64_t id, Answer answer) {
+  if (waiting_.erase(id) > 0) finish(id, std::move(answer));
 }
 
 void NotificationLoop::sweep() {

@@ -37,7 +37,7 @@ class NotificationLoop {
   void handle_events(short revents);
 
   // Answers a call whose handler said AnswerLater. A caller that is gone is no error.
-  void answer_later(std::uint64_t id, const Answer& answer);
+  void answer_later(std::uint64_t id, Answer answer);
 
   // Puts a descriptor into the table of a caller that still waits for its answer, for calls that return something else
   // than its number (connect). Nothing when the caller is gone.
@@ -58,9 +58,9 @@ class NotificationLoop {
 
  private:
   void serve(const Notification& call);
-  void finish(std::uint64_t id, const Answer& answer);
-  [[nodiscard]] Result<Delivery> deliver(std::uint64_t id, const Answer& answer);
-  [[nodiscard]] Result<Delivery> deliver_both(std::uint64_t id, const AnswerBoth& both);
+  void finish(std::uint64_t id, Answer answer);
+  [[nodiscard]] Result<Delivery> deliver(std::uint64_t id, Answer& answer);
+  [[nodiscard]] Result<Delivery> deliver_both(std::uint64_t id, AnswerBoth& both);
 
   SeccompListener listener_;
   std::map<std::uint32_t, NotificationHandler*> handlers_;

@@ -260,8 +260,8 @@ void SocketCalls::finish_waiting() {
     auto connect = waiting_.take(id);
     if (!connect) continue;
     const int error = try_connect(connect->socket(), connect->address.bytes, connect->address.length);
-    const Answer answer = go_on(id, std::move(*connect), error);
-    if (!std::holds_alternative<AnswerLater>(answer)) loop_.answer_later(id, answer);
+    Answer answer = go_on(id, std::move(*connect), error);
+    if (!std::holds_alternative<AnswerLater>(answer)) loop_.answer_later(id, std::move(answer));
   }
 }
 

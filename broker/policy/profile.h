@@ -22,6 +22,12 @@ enum class PathAccess : std::uint8_t { kRead, kWrite };       // write includes 
 enum class Presence : std::uint8_t { kRequired, kOptional };  // optional: skipped when the path does not exist
 enum class Execution : std::uint8_t { kAllowed, kDenied };    // may programs be executed from there?
 
+// Who changes a writable tree that has names to protect (docs/mediation.md).
+enum class Writing : std::uint8_t {
+  kNative,    // the tool; new protected names are taken away again
+  kMediated,  // the broker, call by call; protected names are refused beforehand
+};
+
 // A file or directory tree that appears in the view at its own path.
 struct PathGrant {
   std::string path;  // absolute, lexically normal, variables expanded
@@ -61,6 +67,7 @@ struct FilesystemPolicy {
   std::vector<std::string> report_changes;
   Execution scratch_execution = Execution::kAllowed;   // /tmp and the private home
   Execution writable_execution = Execution::kAllowed;  // writable grants
+  Writing writing = Writing::kNative;
 };
 
 struct EnvironmentPolicy {

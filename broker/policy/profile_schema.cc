@@ -22,6 +22,8 @@ namespace {
 
 constexpr auto kExecutionWords =
     std::to_array<Word<Execution>>({{"allowed", Execution::kAllowed}, {"denied", Execution::kDenied}});
+constexpr auto kWritingWords =
+    std::to_array<Word<Writing>>({{"native", Writing::kNative}, {"mediated", Writing::kMediated}});
 constexpr auto kUnixSocketWords =
     std::to_array<Word<UnixSockets>>({{"none", UnixSockets::kNone}, {"allowed", UnixSockets::kAllowed}});
 constexpr auto kNetlinkWords =
@@ -184,6 +186,8 @@ constexpr auto kFilesystemRules = std::to_array<KeyRule>({
      [](const SchemaValue& v, ProfileDraft& d) {
        return read_word(v, kExecutionWords, d.profile.filesystem.writable_execution);
      }},
+    {"writing",
+     [](const SchemaValue& v, ProfileDraft& d) { return read_word(v, kWritingWords, d.profile.filesystem.writing); }},
 });
 
 constexpr auto kEnvironmentRules = std::to_array<KeyRule>({

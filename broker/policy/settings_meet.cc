@@ -115,6 +115,7 @@ void meet_words(Tightening& tighten, Profile& profile, const Profile& bound) {
                    bound.filesystem.scratch_execution, Execution::kDenied);
   tighten.stricter("filesystem.writable_execution", profile.filesystem.writable_execution,
                    bound.filesystem.writable_execution, Execution::kDenied);
+  tighten.stricter("filesystem.writing", profile.filesystem.writing, bound.filesystem.writing, Writing::kMediated);
   for (std::size_t layer = 0; layer < kLayerCount; ++layer)
     tighten.stricter(std::string("isolation.").append(kLayerNames[layer].name), profile.isolation[layer],
                      bound.isolation[layer], Requirement::kRequire);

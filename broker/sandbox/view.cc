@@ -11,15 +11,17 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
-#include "broker/grant/directory_listing.h"
 #include "broker/grant/protected_names.h"
 #include "broker/grant/tree_grant.h"
 #include "broker/kernel/kernel_abi.h"
 #include "broker/kernel/mount_tree.h"
 #include "broker/sandbox/host_path.h"
+#include "broker/sandbox/secret_places.h"
+#include "broker/sandbox/system_paths.h"
 #include "broker/sandbox/view_denials.h"
 #include "broker/sandbox/view_devices.h"
 #include "broker/sandbox/view_mounts.h"
+#include "broker/sandbox/view_writing.h"
 
 namespace writ {
 namespace {
@@ -43,44 +45,6 @@ struct Placement {
   OpenedGrant* grant = nullptr;  // null: hide what is there
   TreeKind kind = TreeKind::kDirectory;
   CoverKind cover = CoverKind::kEmpty;
-};
-
-// Ownership is translated only in trees of the person's own data: /usr and /etc of a root broker must keep files that
-// only root may read unreadable for the tool.
-constexpr std::array<std::string_view, 16> kSystemTrees = {"/usr",   "/etc",    "/bin", "/sbin", "/lib", "/lib32",
-                                                           "/lib64", "/libx32", "/opt", "/var",  "/nix", "/boot",
-                                                           "/dev",   "/proc",   "/sys", "/run"};
-
-bool is_system_path(std::string_view path) {
-  if (path_lies_in(path, "/var/tmp") || path_lies_in(path, "/dev/shm")) return false;
-  return std::any_of(kSystemTrees.begin(), kSystemTrees.end(), [&](auto tree) { return path_lies_in(path, tree); });
-}
-
-// Most secrets exist on no host. The directories where they gather are listed once instead of looking for each.
-class SecretPlaces {
- public:
-  explicit SecretPlaces(const std::string& home) {
-    for (const std::string& directory :
-         {home, home + "/.config", home + "/.local/share", std::string("/run"), std::string("/var/lib")}) {
-      const UniqueFd fd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-      if (fd.valid()) places_.push_back({directory + "/", DirectoryListing::read(fd.get())});
-    }
-  }
-  // False only when `path` certainly does not exist.
-  [[nodiscard]] bool may_hold(const std::string& path) const {
-    return std::all_of(places_.begin(), places_.end(), [&](const Place& place) {
-      if (!path.starts_with(place.prefix)) return true;
-      const std::string_view rest = std::string_view(path).substr(place.prefix.size());
-      return place.listing.may_hold(rest.substr(0, rest.find('/')));
-    });
-  }
-
- private:
-  struct Place {
-    std::string prefix;
-    DirectoryListing listing;
-  };
-  std::vector<Place> places_;
 };
 
 // Names cost memory of the host too: one inode for each page of the size, within bounds.
@@ -126,7 +90,7 @@ class ViewBuilder {
   Execution execution_of(const PathGrant& grant) const;
   Status take_denied_from_grants();
   void place_denial(const OpenedGrant& opened, const Denial& denial);
-  Status forbid_execution(const OpenedGrant& opened);
+  Status forbid_execution(const OpenedGrant& opened, Writing writing);
   Status protect_grant(const OpenedGrant& opened);
   Status protect_mounts(const OpenedGrant& opened, const std::vector<ProtectedMount>& mounts, PathAccess access);
   bool granted_below(const std::string& path) const;
@@ -335,15 +299,21 @@ void ViewBuilder::place_denial(const OpenedGrant& opened, const Denial& denial) 
   placements_.push_back({opened.grant->path + "/" + denial.relative, nullptr, denial.kind, CoverKind::kForbidden});
 }
 
-// Before the protected names of the tree, whose mounts would otherwise lie under these.
-Status ViewBuilder::forbid_execution(const OpenedGrant& opened) {
+// Before the protected names of the tree, whose mounts would otherwise lie under these. In a mediated tree a directory
+// is one of its own; a file has no names in it, so the policy's word about that one file is enough.
+Status ViewBuilder::forbid_execution(const OpenedGrant& opened, Writing writing) {
   for (const Denial& denial : denials_.denials) {
     if (&grants_[denial.tree] != &opened || denial.relative.empty() || denial.rights.has(Right::kRead)) continue;
+    const std::string path = opened.grant->path + "/" + denial.relative;
     const PathAccess access = denial.rights.has(Right::kWrite) ? PathAccess::kRead : opened.access;
-    WRIT_ASSIGN(const UniqueFd mount,
-                make_tree_grant(denial.object.get(), {access, Execution::kDenied, ownership_namespace(opened)}));
-    WRIT_TRY(mounts_->attach(opened.grant->path + "/" + denial.relative, mount.get()));
-    note(opened.grant->path + "/" + denial.relative, "not executable");
+    TreeRestriction restriction{access, Execution::kDenied, ownership_namespace(opened)};
+    if (writing == Writing::kMediated && access == PathAccess::kWrite && denial.kind == TreeKind::kDirectory) {
+      WRIT_TRY(keep_writable({path, denial.object.get(), {}}, restriction, view_));
+      restriction.access = PathAccess::kRead;
+    }
+    WRIT_ASSIGN(const UniqueFd mount, make_tree_grant(denial.object.get(), restriction));
+    WRIT_TRY(mounts_->attach(path, mount.get()));
+    note(path, "not executable");
   }
   return {};
 }
@@ -394,8 +364,10 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
     note(path, "link");
     return mounts_->make_link(path, opened.link);
   }
-  auto mount =
-      make_tree_grant(opened.tree.object.get(), {opened.access, opened.execution, ownership_namespace(opened)});
+  const bool mediated = is_mediated(profile_.filesystem, opened.access, opened.tree.kind);
+  const TreeRestriction restriction{mediated ? PathAccess::kRead : opened.access, opened.execution,
+                                    ownership_namespace(opened)};
+  auto mount = make_tree_grant(opened.tree.object.get(), restriction);
   if (!mount && ownership_namespace(opened) >= 0)
     mount.error().hint = "this file system cannot translate ownership; give " + quote_bytes(path) +
                          " to an ordinary user (chown), whose identity the tool then takes";
@@ -403,9 +375,15 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
   WRIT_TRY(mounts_->make_place(path, opened.tree.kind));
   WRIT_TRY(mounts_->attach(path, mount->get()));
   mounts_->add_tree(path);
-  note(path, opened.access == PathAccess::kWrite ? "write" : "read");
-  WRIT_TRY(forbid_execution(opened));
-  return protect_grant(opened);
+  const char* written = mediated ? "mediated" : "write";
+  note(path, opened.access == PathAccess::kWrite ? written : "read");
+  if (!mediated) {
+    WRIT_TRY(forbid_execution(opened, Writing::kNative));
+    return protect_grant(opened);
+  }
+  WRIT_TRY(keep_writable({path, opened.tree.object.get(), denials_.unchangeable[tree_of(opened)]}, restriction, view_));
+  WRIT_TRY(forbid_execution(opened, Writing::kMediated));
+  return report_changes(profile_.filesystem, path, opened.tree.object.get(), view_);
 }
 
 Status ViewBuilder::place_hidden(const Placement& placement) {

@@ -46,10 +46,17 @@ struct ViewOptions {
   CommandView commands;
 };
 
+// A writable tree that the view shows read-only, and the mount through which the broker writes it (docs/mediation.md).
+struct MediatedTree {
+  std::string path;                       // in the view
+  UniqueFd writable;                      // detached; not a part of the view
+  std::vector<std::string> unchangeable;  // names in it that deny rules led to: links, other hard links
+};
+
 // One line of the report: what the view shows and why.
 struct ViewEntry {
   std::string path;
-  std::string kind;  // "read", "write", "hidden", "protected", "pinned", "private", "device", "command"
+  std::string kind;  // "read", "write", "mediated", "hidden", "protected", "pinned", "private", "device", "command"
 };
 
 struct View {
@@ -58,7 +65,8 @@ struct View {
   // start: the kernel lets whoever closes it wait for a grace period.
   UniqueFd scratch;
   std::vector<ViewEntry> entries;
-  std::vector<GuardedTree> guarded;    // writable trees with protected or watched names
+  std::vector<GuardedTree> guarded;  // writable trees with protected or watched names
+  std::vector<MediatedTree> mediated;
   std::vector<RuledProgram> commands;  // programs that are replaced by the stand-in
   std::vector<std::string> warnings;
 };

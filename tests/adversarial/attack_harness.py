@@ -169,6 +169,10 @@ class Trial:
         path.write_text(f"version: 1\nname: test\nextends: {extends}\n{text}")
         return str(path)
 
+    def native(self):
+        """The default profile, except that the tool writes the workspace by itself: what the guard is there for."""
+        return self.profile("filesystem:\n  writing: native\n")
+
     # ---- judgements
 
     def check(self, condition, message):

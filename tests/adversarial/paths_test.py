@@ -203,7 +203,7 @@ def _(trial):
     for name in (".git/hooks", ".vscode", ".claude", ".devcontainer", ".local/bin", ".config/autostart"):
         (trial.workspace / name).rmdir()
     for delay in ("0", "0.3"):  # before and after the watching begins
-        result = trial.shell_inside(f"sleep {delay}; {script}")
+        result = trial.shell_inside(f"sleep {delay}; {script}", profile=trial.native())
         trial.check(not left(), f"after {delay} s: left behind: {left()} ({result.stderr[-300:]!r})")
     kept = list((trial.home / ".local/state/writ/quarantine").rglob("*"))
     trial.check(kept, "nothing was kept in the quarantine")
@@ -354,7 +354,7 @@ def _(trial):
     trial.give(trial.home / ".local", trial.uid)
     trial.give(state, trial.uid)
     os.symlink(trial.outside, state / "writ")
-    trial.shell_inside("echo evil > .envrc")
+    trial.shell_inside("echo evil > .envrc", profile=trial.native())
     trial.check(sorted(os.listdir(trial.outside)) == ["victim"], f"the quarantine went through a link: {os.listdir(trial.outside)}")
     link = trial.workspace / "report.json"
     os.symlink(victim, link)

@@ -9,6 +9,7 @@ import sys
 
 import decide_parts
 import latency_parts
+import mediation_parts
 import memory_parts
 import network_parts
 import results as reporting
@@ -24,6 +25,7 @@ PARTS = {
     "many": memory_parts.measure_many,
     "decide": decide_parts.measure_decide,
     "connect": network_parts.measure_connect,
+    "mediation": mediation_parts.measure_mediation,
 }
 GROUPS = {"workloads": list(latency_parts.WORKLOADS)}
 FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3, "connect": 7}

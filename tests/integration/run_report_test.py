@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import LAYERS, SUBORDINATE_USER, expect_equal, expect_in, expect_not_in, main, only  # noqa: E402
+from writ_testing import LAYERS, SUBORDINATE_USER, case_profile, expect_equal, expect_in, expect_not_in, main, only  # noqa: E402
 
 NUMBER = (int, float)
 # Field → type; "?" marks what is not always there.
@@ -24,9 +24,12 @@ SCHEMA = {"schema": str, "schema_version": int, "writ_version": str, "command": 
           "seccomp_instructions": int, "grants": [{"path": str, "kind": str}], "warnings": [str],
           "persistence_not_listed": int, "persistence_events_lost": int, "terminal_sequences_dropped": int,
           "persistence": [{"path": str, "what": str, "action": str, "times": int, "kept_at?": str}],
+          "denials?": [{"path": str, "rights": str, "cause": str, "program": str, "rule?": str, "reason?": str, "remedy?": str, "times": int}],
+          "denials_not_listed?": int,
+          "mediated_calls?": {"received": int, "answered": int, "callers_gone": int, "unhandled": int},
           "outcome": {"kind": str, "exit_status": int, "signal?": int, "reason": str},
           "usage": {"wall_seconds": NUMBER, "user_seconds": NUMBER, "system_seconds": NUMBER, "peak_memory_kib": int}}
-GRANT_KINDS = {"read", "write", "hidden", "protected", "pinned", "private", "device", "link"}
+GRANT_KINDS = {"read", "write", "mediated", "hidden", "protected", "pinned", "private", "device", "link"}
 
 
 def check(value, schema, where="report"):
@@ -82,12 +85,15 @@ def test_grants(case):
     case.write(".git/config", "[core]\n")
     case.write_home(".ssh/id", "PRIVATE")
     case.write_home("other", "x")
-    _, report = case.report("--read", data, "--write", case.home)
+    _, report = case.report("--profile", case_profile(case, "native"), "--read", data, "--write", case.home)
     grants = {grant["path"]: grant["kind"] for grant in report["grants"]}
     for path, kind in ((data, "read"), (case.workspace, "write"), ("/usr", "read"), ("/tmp", "private"), ("/dev", "device"),
                        (case.workspace / ".git/config", "protected"), (case.workspace / ".git", "pinned"),
                        (case.home, "write"), (case.home / ".ssh", "hidden")):
         expect_equal((str(path), grants.get(str(path))), (str(path), kind))
+    _, report = case.report("--write", case.home)
+    mediated = {grant["path"] for grant in report["grants"] if grant["kind"] == "mediated"}
+    expect_equal(mediated, {str(case.workspace), str(case.home)})
 
 
 def test_kinds_of_outcome(case):
@@ -238,7 +244,7 @@ def test_a_tool_cannot_redirect_the_report_to_a_device_or_hold_it_up(case):
 def test_new_protected_files_are_moved_away_and_reported(case):
     case.write("project/x")
     script = "echo evil > .envrc; mkdir .vscode; echo evil > .vscode/tasks.json; ln -s /etc/passwd .bashrc; exit 5"
-    result, report = case.report(program=["sh", "-c", script])
+    result, report = case.report("--profile", case_profile(case, "native"), program=["sh", "-c", script])
     expect_equal(result.returncode, 5)
     expect_equal(sorted(os.listdir(case.workspace)), ["project"])
     found = {pathlib.Path(entry["path"]).name: entry for entry in report["persistence"]}
@@ -257,7 +263,7 @@ def test_new_protected_files_are_moved_away_and_reported(case):
 
 def test_a_protected_file_is_gone_while_the_tool_still_runs(case):
     script = "echo evil > .envrc; for i in $(seq 100); do test -e .envrc || { echo gone; exit; }; sleep 0.05; done; echo there"
-    expect_equal(case.run(program=["sh", "-c", script]).stdout, "gone\n")
+    expect_equal(case.run("--profile", case_profile(case, "native"), program=["sh", "-c", script]).stdout, "gone\n")
 
 
 def test_changes_that_are_allowed_and_reported(case):

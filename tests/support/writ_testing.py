@@ -235,6 +235,13 @@ class Case:
         assert wait_until(lambda: left() == ([], [], [], []), seconds), f"left over: {left()}"
 
 
+def case_profile(case, writing, extends="default"):
+    """The file of a profile that differs from `extends` in how the workspace is written: "native" or "mediated"."""
+    path = case.base / f"{extends}-{writing}.yaml"
+    path.write_text(f"version: 1\nname: {writing}\nextends: {extends}\nfilesystem:\n  writing: {writing}\n")
+    return path
+
+
 def stray_files():
     """Files at the top of the shared temporary directories that belong to tools."""
     owners = {SUBORDINATE_USER} | ({ORDINARY_USER} if ROOT else set())

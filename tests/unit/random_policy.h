@@ -85,6 +85,7 @@ inline Profile random_profile(Random& random) {
   if (random.one_in(4)) filesystem.deny_write.push_back(random_pattern(random));
   if (random.one_in(6)) filesystem.deny_all.push_back(random_pattern(random));
   if (random.one_in(3)) filesystem.writable_execution = Execution::kDenied;
+  if (random.one_in(3)) filesystem.writing = Writing::kMediated;
   return profile;
 }
 

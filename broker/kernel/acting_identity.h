@@ -1,0 +1,53 @@
+// ActingIdentity: root's broker does a tool's work on files as the tool: fsuid and fsgid of the tool, none of root's
+// power over files (the kernel takes the file capabilities away with a non-zero fsuid, capabilities(7)), no group but
+// the tool's. An ordinary user's broker is that user already; then nothing is changed.
+//
+// Threads: the identity belongs to the calling thread. Fork: inherited; do not fork inside of a scope.
+#ifndef WRIT_BROKER_KERNEL_ACTING_IDENTITY_H_
+#define WRIT_BROKER_KERNEL_ACTING_IDENTITY_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "broker/base/error.h"
+
+namespace writ {
+
+struct FileIdentity {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+};
+
+class ActingIdentity {
+ public:
+  // Acts as whoever the broker is.
+  ActingIdentity() = default;
+  // Acts as `identity`; drops the broker's supplementary groups for good. Needs CAP_SETUID and CAP_SETGID, now and in
+  // every scope. Errors: root as an identity, a kernel that refuses.
+  [[nodiscard]] static Result<ActingIdentity> as(FileIdentity identity);
+
+  // While it lives, files are touched with the identity. `mask` is the umask for what is made; none: nothing is made.
+  class Scope {
+   public:
+    explicit Scope(const ActingIdentity& identity, std::optional<mode_t> mask = std::nullopt);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+    // False when the kernel did not switch: nothing may be done then.
+    [[nodiscard]] bool in_force() const { return in_force_; }
+
+   private:
+    std::optional<FileIdentity> own_;
+    std::optional<mode_t> own_mask_;
+    bool in_force_ = true;
+  };
+
+ private:
+  std::optional<FileIdentity> identity_;
+};
+
+}  // namespace writ
+
+#endif  // WRIT_BROKER_KERNEL_ACTING_IDENTITY_H_

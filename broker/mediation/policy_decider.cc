@@ -1,0 +1,46 @@
+#include "broker/mediation/policy_decider.h"
+
+#include "broker/base/escape.h"
+
+namespace writ {
+
+std::string PolicyDecider::describe(const Rule& rule) const {
+  std::string text = rule.text();
+  if (rule.origin.line > 0 && rule.origin.source < sources_.size())
+    text.append(" (")
+        .append(sources_[rule.origin.source])
+        .append(":")
+        .append(std::to_string(rule.origin.line))
+        .append(")");
+  return text;
+}
+
+namespace {
+
+// Only what shields and silence refuse can be allowed by one more rule, and only by one that names the very object.
+std::string remedy_for(const Decision& decision, const AccessRequest& request) {
+  const bool shield = decision.cause == DecisionCause::kProtected || decision.cause == DecisionCause::kSecret;
+  if (!shield && decision.cause != DecisionCause::kNothing) return {};
+  return "{effect: allow, rights: [" + rights_text(request.rights) + "], path: " + quote_bytes(request.path) +
+         ", optional: true}";
+}
+
+}  // namespace
+
+AccessVerdict PolicyDecider::decide(std::uint64_t, const AccessRequest& request) {
+  Decision decision = policy_.decide_path(request.rights, request.path);
+  if (decision.effect == Effect::kAllow) decision = enforced_.decide_path(request.rights, request.path);
+  AccessVerdict verdict;
+  verdict.verdict = decision.effect == Effect::kAllow ? Verdict::kAllowed : Verdict::kDenied;
+  if (verdict.verdict == Verdict::kAllowed) return verdict;
+  verdict.cause = decision.cause;
+  verdict.remedy = remedy_for(decision, request);
+  if (decision.rule != nullptr) {
+    verdict.rule = describe(*decision.rule);
+    verdict.reason = decision.rule->reason;
+  }
+  if (decision.effect == Effect::kAsk) verdict.reason = "a rule wants somebody asked, and nobody is there to ask";
+  return verdict;
+}
+
+}  // namespace writ

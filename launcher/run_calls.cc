@@ -1,0 +1,76 @@
+#include "launcher/run_calls.h"
+
+#include <utility>
+#include <vector>
+
+#include "broker/kernel/landlock.h"
+#include "broker/mediation/mediated_calls.h"
+#include "broker/network/network_traps.h"
+#include "broker/policy/listener_filter.h"
+#include "launcher/denial_report.h"
+#include "launcher/message.h"
+
+namespace writ {
+
+Status RunCalls::start_command_launcher() {
+  if (setup_.profile.commands.empty() || options_.mode == RunMode::kDryRun) return {};
+  WRIT_ASSIGN(CommandLauncher launcher, CommandLauncher::start());
+  command_launcher_.emplace(std::move(launcher));
+  return {};
+}
+
+// One listener for everything that waits for us; an empty program where nothing does.
+Result<BpfProgram> RunCalls::make_listener_filter() const {
+  std::vector<TrappedCall> calls;
+  if (!setup_.profile.commands.empty()) calls.push_back({kCommandCall, TrapScope::kAlways, {}});
+  if (has_address_grants(setup_.profile))
+    for (TrappedCall& trap : network_traps()) calls.push_back(std::move(trap));
+  if (mediation_)
+    for (TrappedCall& trap : mediated_traps()) calls.push_back(std::move(trap));
+  if (calls.empty()) return BpfProgram();
+  return compile_listener_filter(calls);
+}
+
+Status RunCalls::prepare(PreparedLaunch& prepared) {
+  if (companion_ != nullptr) {
+    WRIT_ASSIGN(prepared.content.listener_filter, companion_->listener_filter());
+    return {};
+  }
+  if (!prepared.view.mediated.empty()) {
+    WRIT_ASSIGN(mediation_, RunMediation::prepare(setup_, prepared));
+    if (options_.trace == Trace::kDenials)
+      mediation_->denials().set_observer([](const DeniedAccess& denied) { print_message(denial_trace_line(denied)); });
+  }
+  WRIT_ASSIGN(prepared.content.listener_filter, make_listener_filter());
+  return {};
+}
+
+Status RunCalls::serve(PreparedLaunch& prepared, pid_t init, int landlock_abi) {
+  if (!prepared.listener) return {};
+  loop_.emplace(std::move(*prepared.listener));
+  if (companion_ != nullptr) {
+    companion_->started(*loop_, init);
+    return {};
+  }
+  if (mediation_) mediation_->attach_to(*loop_);
+  if (has_address_grants(setup_.profile)) {
+    const bool landlock = prepared.layers[static_cast<std::size_t>(Layer::kLandlock)].state == LayerState::kActive;
+    const bool refuses_tcp = landlock && landlock_abi >= kLandlockTcpAbi;
+    WRIT_ASSIGN(network_,
+                NetworkDoor::open(setup_.profile, *loop_, refuses_tcp ? TcpFloor::kLandlock : TcpFloor::kNone));
+  }
+  if (!command_launcher_) return {};
+  WRIT_ASSIGN(NestedRunPlan plan, plan_nested_runs(options_, setup_, prepared.view));
+  commands_.emplace(*loop_, std::move(*command_launcher_), prepared.view.commands, std::move(plan));
+  return {};
+}
+
+void RunCalls::add_to(SessionServices& services) {
+  services.calls = loop_ ? &*loop_ : nullptr;
+  services.commands = commands_ ? &*commands_ : nullptr;
+  services.sockets = network_ ? &network_->calls() : nullptr;
+}
+
+const NotificationCounts* RunCalls::mediated_calls() const { return mediation_ && loop_ ? &loop_->counts() : nullptr; }
+
+}  // namespace writ

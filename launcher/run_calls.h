@@ -1,0 +1,70 @@
+// RunCalls: everything of one run that answers calls of the tool which wait for the broker: writing, addresses,
+// commands. Or, in their place, a companion.
+//
+// Ownership: owns loop and handlers; options, setup and companion are borrowed and must outlive it. Destroy it after
+// the sandbox, and before the PreparedLaunch whose programs it borrows. Threads: one.
+#ifndef WRIT_LAUNCHER_RUN_CALLS_H_
+#define WRIT_LAUNCHER_RUN_CALLS_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+
+#include "broker/base/error.h"
+#include "broker/mediation/command_service.h"
+#include "broker/mediation/notification_loop.h"
+#include "broker/network/network_door.h"
+#include "launcher/run_companion.h"
+#include "launcher/run_mediation.h"
+#include "launcher/run_options.h"
+#include "launcher/run_session.h"
+#include "launcher/run_setup.h"
+
+namespace writ {
+
+class RunCalls {
+ public:
+  // `companion` may be null.
+  RunCalls(const RunOptions& options, const RunSetup& setup, RunCompanion* companion)
+      : options_(options), setup_(setup), companion_(companion) {}
+
+  // Starts the process that starts nested runs, where the profile has rules about commands. Before the broker becomes
+  // non-dumpable and gives its capabilities up: a nested run needs what we have now.
+  [[nodiscard]] Status start_command_launcher();
+
+  // Decides which calls wait, and writes the listener filter into `prepared`. Takes the mediated trees out of it. Call
+  // before the order is given (finish_start).
+  [[nodiscard]] Status prepare(PreparedLaunch& prepared);
+
+  // Takes the listener that the launch brought, if there is one. `init` is the sandbox's pid 1.
+  [[nodiscard]] Status serve(PreparedLaunch& prepared, pid_t init, int landlock_abi);
+
+  // What the session has to poll.
+  void add_to(SessionServices& services);
+
+  // Null where a run has none.
+  [[nodiscard]] const CommandService* commands() const { return commands_ ? &*commands_ : nullptr; }
+  [[nodiscard]] const NetworkDenials* network_denials() const { return network_ ? &network_->denials() : nullptr; }
+  [[nodiscard]] const DenialLog* denials() const { return mediation_ ? &mediation_->denials() : nullptr; }
+  [[nodiscard]] const NotificationCounts* mediated_calls() const;
+
+  // True where the broker acts on files as the tool.
+  [[nodiscard]] bool mediates() const { return mediation_ != nullptr; }
+
+ private:
+  [[nodiscard]] Result<BpfProgram> make_listener_filter() const;
+
+  const RunOptions& options_;
+  const RunSetup& setup_;
+  RunCompanion* companion_;
+  std::optional<CommandLauncher> command_launcher_;
+  std::optional<NotificationLoop> loop_;  // before those that answer through it
+  std::unique_ptr<RunMediation> mediation_;
+  std::unique_ptr<NetworkDoor> network_;
+  std::optional<CommandService> commands_;
+};
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_RUN_CALLS_H_
