@@ -119,6 +119,8 @@ Status Learning::adjust(RunSetup& setup) {
   observer_.emplace(*record_, ObservedIdentity{setup.identity.map.outside_uid, setup.identity.map.outside_gid});
   // Ruled commands run like any other here: what a command may do is not what is learned about.
   setup.profile.commands.clear();
+  // One listener observes; writing is native, with the guard, because nobody is there to perform it.
+  setup.profile.filesystem.writing = Writing::kNative;
   widen_for_learning(setup.profile, person_, setup.workspace, options_.mode);
   WRIT_TRY(bound_again(setup));
   WRIT_TRY(protect(setup.profile.filesystem, options_.output));

@@ -76,7 +76,6 @@ void widen_for_learning(Profile& profile, const Person& person, const std::strin
   filesystem.deny_execute.clear();
   filesystem.shields.clear();
   filesystem.scratch_execution = filesystem.writable_execution = Execution::kAllowed;
-  filesystem.writing = Writing::kNative;
   for (PathGrant& entry : filesystem.grants) entry.execution = Execution::kAllowed;
   profile.rules.clear();
 }

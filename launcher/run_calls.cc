@@ -1,5 +1,7 @@
 #include "launcher/run_calls.h"
 
+#include <unistd.h>
+
 #include <utility>
 #include <vector>
 
@@ -63,6 +65,11 @@ Status RunCalls::serve(PreparedLaunch& prepared, pid_t init, int landlock_abi) {
   WRIT_ASSIGN(NestedRunPlan plan, plan_nested_runs(options_, setup_, prepared.view));
   commands_.emplace(*loop_, std::move(*command_launcher_), prepared.view.commands, std::move(plan));
   return {};
+}
+
+BrokerStage RunCalls::stage() const {
+  if (mediation_) return mediation_->needs();
+  return ::geteuid() == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising;
 }
 
 void RunCalls::add_to(SessionServices& services) {

@@ -49,8 +49,8 @@ class RunCalls {
   [[nodiscard]] const DenialLog* denials() const { return mediation_ ? &mediation_->denials() : nullptr; }
   [[nodiscard]] const NotificationCounts* mediated_calls() const;
 
-  // True where the broker acts on files as the tool.
-  [[nodiscard]] bool mediates() const { return mediation_ != nullptr; }
+  // The capabilities that the broker may keep while it serves.
+  [[nodiscard]] BrokerStage stage() const;
 
  private:
   [[nodiscard]] Result<BpfProgram> make_listener_filter() const;

@@ -248,8 +248,7 @@ Run::Step Run::start() {
   prepared_->landlock_ruleset.reset();
   streams_->tool_started(tool_->get());
   // What making the view needed is not needed any more.
-  const BrokerStage as_root = calls_->mediates() ? BrokerStage::kMediatingAsRoot : BrokerStage::kSupervisingAsRoot;
-  WRIT_STEP(limit_broker_capabilities(broker_.uid == 0 ? as_root : BrokerStage::kSupervising));
+  WRIT_STEP(limit_broker_capabilities(calls_->stage()));
   return {};
 }
 

@@ -21,17 +21,21 @@ Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const RunSetup& setu
   parts.trees = MediatedTrees(std::exchange(prepared.view.mediated, {}), prepared.view.entries);
   parts.shields = WriteShields(enforced, parts.trees.covered_places(), std::move(aliases));
   parts.identity = setup.identity.map;
-  if (::geteuid() == 0) {
+  // Uid 0 for a tool means a user namespace whose root is an ordinary user outside, and so is the broker then
+  // (identity.h); it gives its capabilities up.
+  if (::geteuid() == 0 && parts.identity.outside_uid != 0) {
     WRIT_ASSIGN(parts.acting, ActingIdentity::as({parts.identity.outside_uid, parts.identity.outside_gid}));
   }
-  return std::unique_ptr<RunMediation>(new RunMediation(setup, std::move(parts), std::move(enforced)));
+  const BrokerStage needs = parts.acting.switches() ? BrokerStage::kMediatingAsRoot : BrokerStage::kSupervising;
+  return std::unique_ptr<RunMediation>(new RunMediation(setup, std::move(parts), std::move(enforced), needs));
 }
 
-RunMediation::RunMediation(const RunSetup& setup, MediationParts parts, AccessPolicy enforced)
+RunMediation::RunMediation(const RunSetup& setup, MediationParts parts, AccessPolicy enforced, BrokerStage needs)
     : policy_(AccessPolicy::compile(setup.policy)),
       enforced_(std::move(enforced)),
       decider_(policy_, enforced_, setup.profile.sources),
-      mediator_(std::move(parts), decider_, denials_) {}
+      mediator_(std::move(parts), decider_, denials_),
+      needs_(needs) {}
 
 void RunMediation::attach_to(NotificationLoop& loop) {
   for (const MediatedCall& row : mediated_calls()) {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "broker/base/error.h"
+#include "broker/kernel/capabilities.h"
 #include "broker/mediation/denial_log.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/mediation/policy_decider.h"
@@ -26,17 +27,21 @@ class RunMediation {
   // Registers for the calls that it performs. Borrows nothing of `loop`.
   void attach_to(NotificationLoop& loop);
 
+  // What the broker may keep while it performs the calls.
+  [[nodiscard]] BrokerStage needs() const { return needs_; }
+
   [[nodiscard]] DenialLog& denials() { return denials_; }
   [[nodiscard]] const DenialLog& denials() const { return denials_; }
 
  private:
-  RunMediation(const RunSetup& setup, MediationParts parts, AccessPolicy enforced);
+  RunMediation(const RunSetup& setup, MediationParts parts, AccessPolicy enforced, BrokerStage needs);
 
   AccessPolicy policy_;    // every rule as it was written
   AccessPolicy enforced_;  // what the view was made from; a write needs the word of both
   PolicyDecider decider_;
   DenialLog denials_;
   WriteMediator mediator_;
+  BrokerStage needs_;
 };
 
 }  // namespace writ

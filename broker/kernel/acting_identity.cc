@@ -1,9 +1,13 @@
 #include "broker/kernel/acting_identity.h"
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <csignal>
+
+#include "broker/kernel/namespace_ids.h"
 #include "broker/kernel/raw_syscall.h"
 
 namespace writ {
@@ -19,20 +23,31 @@ bool switch_to(FileIdentity identity) {
          static_cast<std::uint32_t>(raw_syscall(SYS_setfsgid, kNobody)) == identity.gid;
 }
 
+// The group 0 of a user namespace may be an ordinary group outside of it (namespace_ids.h).
+bool is_host_root(FileIdentity identity) {
+  if (identity.uid != 0 && identity.gid != 0) return false;
+  const NamespaceIds ids = read_namespace_ids();
+  return ids.level != UserNamespaceLevel::kContained || ids.root == RootMeaning::kHostRoot;
+}
+
 }  // namespace
 
 Result<ActingIdentity> ActingIdentity::as(FileIdentity identity) {
-  if (identity.uid == 0 || identity.gid == 0) return fail("a tool's files are never written as root");
+  if (is_host_root(identity)) return fail("a tool's files are never written as root");
   // Root's own groups would open files that the tool may not touch.
-  if (const long dropped = raw_syscall(SYS_setgroups, 0, nullptr); dropped < 0)
+  // Where they cannot be dropped, the tool's own process has them as well.
+  const long dropped = raw_syscall(SYS_setgroups, 0, nullptr);
+  if (dropped < 0 && read_namespace_ids().groups == SupplementaryGroups::kCanBeDropped)
     return fail_errno(static_cast<int>(-dropped), "cannot drop the broker's groups");
   ActingIdentity acting;
   acting.identity_ = identity;
+  (void)::prctl(PR_GET_PDEATHSIG, &acting.parent_death_signal_);
+  acting.parent_ = ::getppid();
   if (!Scope(acting).in_force()) return fail("cannot act as the tool's identity");
   return acting;
 }
 
-ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) {
+ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) : identity_(identity) {
   if (mask) own_mask_ = ::umask(*mask);
   if (!identity.identity_) return;
   own_ = FileIdentity{::geteuid(), ::getegid()};
@@ -44,8 +59,17 @@ ActingIdentity::Scope::~Scope() {
   if (own_) {
     raw_syscall(SYS_setfsuid, own_->uid);
     raw_syscall(SYS_setfsgid, own_->gid);
+    identity_.keep_dying_with_parent();
   }
   if (own_mask_) ::umask(*own_mask_);
+}
+
+// A change of fsuid takes the parent-death signal away (PR_SET_PDEATHSIG(2const)). A parent that died meanwhile is seen
+// by its number.
+void ActingIdentity::keep_dying_with_parent() const {
+  if (parent_death_signal_ == 0) return;
+  (void)::prctl(PR_SET_PDEATHSIG, parent_death_signal_);
+  if (::getppid() != parent_) (void)::raise(parent_death_signal_);
 }
 
 }  // namespace writ

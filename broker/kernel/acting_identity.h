@@ -25,8 +25,11 @@ class ActingIdentity {
   // Acts as whoever the broker is.
   ActingIdentity() = default;
   // Acts as `identity`; drops the broker's supplementary groups for good. Needs CAP_SETUID and CAP_SETGID, now and in
-  // every scope. Errors: root as an identity, a kernel that refuses.
+  // every scope. Errors: the host's root as an identity, a kernel that refuses.
   [[nodiscard]] static Result<ActingIdentity> as(FileIdentity identity);
+
+  // True when it acts as somebody else than the broker.
+  [[nodiscard]] bool switches() const { return identity_.has_value(); }
 
   // While it lives, files are touched with the identity. `mask` is the umask for what is made; none: nothing is made.
   class Scope {
@@ -39,13 +42,18 @@ class ActingIdentity {
     [[nodiscard]] bool in_force() const { return in_force_; }
 
    private:
+    const ActingIdentity& identity_;
     std::optional<FileIdentity> own_;
     std::optional<mode_t> own_mask_;
     bool in_force_ = true;
   };
 
  private:
+  void keep_dying_with_parent() const;
+
   std::optional<FileIdentity> identity_;
+  int parent_death_signal_ = 0;  // 0: none
+  pid_t parent_ = 0;
 };
 
 }  // namespace writ

@@ -29,6 +29,9 @@ WriteMediator::WriteMediator(MediationParts parts, Decider& decider, DenialLog& 
 std::variant<std::unique_ptr<CallCopy>, Answer> WriteMediator::read(const Notification& call) {
   const MediatedCall* row = find_mediated_call(call.call.nr);
   if (row == nullptr) return Answer(AnswerErrno{ENOSYS});
+  // As the tool: a root without CAP_DAC_OVERRIDE may not look into its /proc.
+  const ActingIdentity::Scope scope(parts_.acting);
+  if (!scope.in_force()) return Answer(AnswerErrno{EPERM});
   if (!lookup_) {
     auto opened = ToolLookup::open(call.thread);
     if (!opened) return Answer(AnswerErrno{EPERM});

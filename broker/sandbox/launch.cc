@@ -285,6 +285,9 @@ LaunchError failed_step(const InitReport& report, const std::string& program) {
     failure.error.what = "cannot execute " + quote_bytes(program);
     if (report.error == ENOENT) failure.error.hint = "its dynamic loader is missing in the view";
   }
+  // seccomp_unotify(2): one listener for each process.
+  if (report.step == SetupStep::kListener && report.error == EBUSY)
+    failure.error.hint = "Writ runs under another program's listener already; use a profile with 'writing: native'";
   return failure;
 }
 

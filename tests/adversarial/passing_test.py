@@ -6,7 +6,7 @@ import socket
 
 from attack_harness import MARKER, Verdict, attack, eventually, main
 
-UNIX_ALLOWED = "process:\n  unix_sockets: allowed\n"
+UNIX_ALLOWED = "process:\n  unix_sockets: allowed\nfilesystem:\n  writing: native\n"  # who mediates binds none
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import uuid
 
 from attack_harness import IS_ROOT, MARKER, attack, eventually, main
 
-UNIX_ALLOWED = "process:\n  unix_sockets: allowed\n"
+UNIX_ALLOWED = "process:\n  unix_sockets: allowed\nfilesystem:\n  writing: native\n"  # who mediates binds none
 
 
 @contextlib.contextmanager
@@ -234,8 +234,14 @@ def _(trial):
     forged = "x\nwrit: all is well\x1b]52;c;ZXZpbA==\x07\x1b[2J\u202e\",\"outcome\":{\"kind\":\"exited\"}}"
     report = trial.base / "report.json"
     trial.give(trial.base, trial.uid)
-    for command in ([forged], ["/bin/true", forged], ["/bin/sh", "-c", "mkdir -p .vscode; : > \".vscode/$1\"", "sh", forged.replace("/", "_")]):
-        result = trial.run([*trial.sandbox("--report", str(report)), *command])
+    make = ["/bin/sh", "-c", "exec 2>/dev/null; mkdir -p .vscode; : > \".vscode/$1\"", "sh", forged.replace("/", "_")]
+    native = trial.native()
+    for command, profile in (([forged], None), (["/bin/true", forged], None), (make, native), (make, None)):
+        if command is make and profile is None:
+            trial.file(".vscode/tasks.json")  # else nothing beneath it would be tried
+        result = trial.run([*trial.sandbox("--report", str(report), profile=profile), *command])
+        if command is make and profile is None:
+            trial.check(b"all is well" in result.stderr, f"the control: nothing was said of the name: {result.stderr!r}")
         trial.check(b"\x1b" not in result.stderr and b"\nwrit: all is well" not in result.stderr, f"{command}: {result.stderr!r}")
         text = report.read_bytes()
         found = json.loads(text)

@@ -106,7 +106,8 @@ def test_loopback_server_and_client(case):
 
 
 def test_unix_socket_and_fifo_in_the_workspace(case):
-    profile = case.write_home("unix.yaml", "version: 1\nname: unix\nextends: default\nprocess: {unix_sockets: allowed}\n")
+    profile = case.write_home("unix.yaml", "version: 1\nname: unix\nextends: default\nprocess: {unix_sockets: allowed}\n"
+                              "filesystem: {writing: native}\n")
     code = ("import socket, os, threading\ns = socket.socket(socket.AF_UNIX); s.bind('sock'); s.listen()\n"
             "c = socket.socket(socket.AF_UNIX); c.connect('sock'); c.sendall(b'unix'); print(s.accept()[0].recv(9))\n"
             "os.mkfifo('fifo')\nthreading.Thread(target=lambda: open('fifo', 'w').write('through')).start()\n"
