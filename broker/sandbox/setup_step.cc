@@ -42,7 +42,8 @@ constexpr std::array<SetupStepText, static_cast<std::size_t>(SetupStep::kCount)>
     {SetupStep::kLimits, "set the resource limits", ""},
     {SetupStep::kLandlock, "put the Landlock floor in force", "see `writ doctor`"},
     {SetupStep::kListener, "install the filter whose calls wait for Writ",
-     "rules about commands and mediated writing need Linux 5.19 (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV); without them: "
+     "rules about commands and mediated writing need Linux 5.19 (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV); without "
+     "them: "
      "a profile with 'writing: native'"},
     {SetupStep::kHandOver, "hand the listener of that filter to Writ", ""},
     {SetupStep::kSeccomp, "install the system call filter", "the kernel may lack CONFIG_SECCOMP_FILTER"},
