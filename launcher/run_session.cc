@@ -51,6 +51,7 @@ RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, const Sessi
       commands_(services.commands),
       sockets_(services.sockets),
       giver_(services.giver),
+      on_tree_(services.on_tree),
       limits_(limits),
       signals_(signals) {
   if (limits_.wall_time) deadline_ = started_ + *limits_.wall_time;
@@ -145,8 +146,10 @@ void RunSession::handle_init() {
     outcome_.reason = "the sandbox was killed from outside";
     return;
   }
-  if (message->report.event == InitEvent::kStopped) handle_stop();
-  if (message->report.event != InitEvent::kExited) return;
+  const InitEvent event = message->report.event;
+  if (event == InitEvent::kStopped) handle_stop();
+  if ((event == InitEvent::kAttached || event == InitEvent::kDetached) && on_tree_) on_tree_(message->report);
+  if (event != InitEvent::kExited) return;
   note_exit(message->report);
   over_ = true;
 }

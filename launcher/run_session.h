@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -45,6 +46,8 @@ struct SessionServices {
   CommandService* commands = nullptr;
   SocketCalls* sockets = nullptr;
   StreamGiver giver = StreamGiver::kPerson;
+  std::function<void(const InitReport&)>
+      on_tree;  // gets what became of an attach_tree() or detach_tree(); may be empty
 };
 
 class RunSession {
@@ -79,6 +82,7 @@ class RunSession {
   CommandService* commands_;
   SocketCalls* sockets_;
   StreamGiver giver_;
+  std::function<void(const InitReport&)> on_tree_;
   const LimitPolicy& limits_;
   int signals_;
   Clock::time_point started_ = Clock::now();

@@ -13,6 +13,8 @@ long enter_mount_namespace() { return raw_syscall(SYS_unshare, CLONE_NEWNS); }
 
 long make_all_mounts_private() { return raw_syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr); }
 
+long make_all_mounts_shared() { return raw_syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_SHARED, nullptr); }
+
 long make_detached_proc() {
   const long context = raw_syscall(SYS_fsopen, "proc", abi::kFsopenCloexec);
   if (context < 0) return context;

@@ -10,6 +10,11 @@ namespace writ {
 // Cuts the propagation of every mount of the current namespace from and to other namespaces. Raw; 0 or -errno.
 [[nodiscard]] long make_all_mounts_private();
 
+// Makes every mount of the current namespace shared: what is attached to it from now on appears in the namespaces that
+// are copied from this one, in those of another user namespace as a slave that gives nothing back
+// (mount_namespaces(7)). Raw; 0 or -errno.
+[[nodiscard]] long make_all_mounts_shared();
+
 // Makes a fresh procfs for the current pid namespace as a detached, writable mount. Must run while another fully
 // visible procfs is still mounted (mount_too_revealing in the kernel's fs/namespace.c). Raw; descriptor or -errno.
 [[nodiscard]] long make_detached_proc();

@@ -46,6 +46,10 @@ struct PlanDescriptor {
 
 enum class TerminalRole : std::uint32_t { kNone, kControlling };
 
+// May trees be attached to the view while the tool runs (late_mounts.h)? It keeps init in the namespace in which the
+// view's mounts are not locked, so it is never on by itself.
+enum class LateGrants : std::uint32_t { kNever, kPossible };
+
 // The first members of both.
 struct PlanHead {
   std::uint32_t magic;
@@ -67,6 +71,7 @@ struct ChildPlan {
   std::uint32_t limit_count;
   std::array<ProcessLimit, kPlanLimitCount> limits;
   std::int32_t landlock_index;  // ruleset
+  LateGrants late_grants;       // kPossible: only with a view
 };
 static_assert(std::is_trivially_copyable_v<ChildPlan>);
 
@@ -83,12 +88,28 @@ struct ToolOrder {
 };
 static_assert(std::is_trivially_copyable_v<ToolOrder>);
 
-// Broker → init; kOrder is taken by the tool's process.
-enum class InitCommand : std::uint32_t { kPlan, kOrder, kSignal };
+// Broker → init; kOrder is taken by the tool's process. kAttach and kDetach are more than an InitRequest
+// (tree_request.h).
+enum class InitCommand : std::uint32_t { kPlan, kOrder, kSignal, kAttach, kDetach };
 
 struct InitRequest {
   InitCommand command;
   std::int32_t signal;  // kSignal: for the tool's process group
+};
+
+// The broker's name for one tree that it attaches to the running sandbox.
+enum class AttachId : std::uint64_t {};
+
+// What became of taking a tree away again. Each member: 0, the positive errno with which that step failed, or
+// kStepNotTried.
+inline constexpr std::int32_t kStepNotTried = -1;
+struct DetachOutcome {
+  // 0: nothing in the sandbox held any of it, so nothing is left of the grant. EBUSY: a working directory, an open file
+  // or another mount below holds it, and the other steps were taken.
+  std::int32_t unmount;
+  std::int32_t forbid_execution;  // for the holders
+  std::int32_t forbid_writing;    // for the holders; EBUSY: a file of it is open for writing
+  std::int32_t detach;            // 0: the tree has no name in the view any more; the holders keep what they hold
 };
 
 // Init → broker.
@@ -99,6 +120,8 @@ enum class InitEvent : std::uint32_t {
   kStopped,   // the tool's main process was stopped by `status` (a signal)
   kExited,    // the tool's main process ended, and with a pid namespace everything else too; init exits
               // after this
+  kAttached,  // the tree `tree` was attached (error 0) or not (`error`)
+  kDetached,  // the tree `tree` has no name in the view any more (error 0), or still has it (`error`); see `detach`
 };
 
 struct InitReport {
@@ -108,7 +131,9 @@ struct InitReport {
   std::int32_t status;            // kExited: wait status as wait4(2) gives it; kStopped: signal
   std::uint32_t degraded_layers;  // preferred layers that could not be had
   std::array<std::int32_t, kLayerCount> layer_errors;
-  rusage usage;  // kExited: of all processes init reaped
+  rusage usage;          // kExited: of all processes init reaped
+  AttachId tree;         // kAttached, kDetached
+  DetachOutcome detach;  // kDetached
 };
 static_assert(std::is_trivially_copyable_v<InitReport>);
 

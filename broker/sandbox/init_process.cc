@@ -26,6 +26,7 @@
 #include "broker/kernel/uts_namespace.h"
 #include "broker/sandbox/child_plan.h"
 #include "broker/sandbox/init_channel.h"
+#include "broker/sandbox/late_mounts.h"
 #include "broker/sandbox/plan_receiver.h"
 #include "broker/sandbox/tool_process.h"
 
@@ -47,6 +48,7 @@ struct Init {
   std::uint32_t degraded = 0;
   int tool = -1;
   int tool_pidfd = -1;
+  LateMounts late;
 };
 
 Init init;
@@ -207,6 +209,7 @@ void enter_view() {
   const int view = init.received.descriptors[static_cast<std::size_t>(plan.view_index)];
   require(SetupStep::kPivotRoot, pivot_into_view(view));
   attach_proc();
+  if (plan.late_grants == LateGrants::kPossible) require(SetupStep::kShareView, init.late.begin());
 }
 
 // Init leads the session that owns the tool's terminal. Were the tool itself the leader, its process group would be
@@ -262,9 +265,9 @@ void release_plan() {
 
 // Joins the tool's mount namespace, where every mount is locked. The one in which they were not goes away now, while
 // the tool runs, instead of when somebody waits for its end. A tool that has ended already makes this fail, which does
-// not matter then.
+// not matter then. Where trees may arrive later, init stays: only there it can attach them.
 void join_locked_view() {
-  if (wanted(Layer::kLockedView)) raw_syscall(SYS_setns, init.tool_pidfd, CLONE_NEWNS);
+  if (wanted(Layer::kLockedView) && !init.late.possible()) raw_syscall(SYS_setns, init.tool_pidfd, CLONE_NEWNS);
 }
 
 void report_started() {
@@ -273,14 +276,17 @@ void report_started() {
   send_report(report, init.tool_pidfd);
 }
 
-// Keeps the control socket and nothing else. Holding one of the tool's streams would make its reader wait for an end of
-// file that cannot come; holding the view or the writable /proc would be power that is no longer needed.
+// Keeps the control socket, and what trees that arrive later need; nothing else. Holding one of the tool's streams
+// would make its reader wait for an end of file that cannot come; holding the view or the writable /proc would be power
+// that is no longer needed.
 void release_descriptors() {
   if (init.control != 0) {
     raw_syscall(SYS_dup3, init.control, 0, O_CLOEXEC);
     init.control = 0;
   }
-  if (close_descriptors_from(1) < 0) leave();  // an init that keeps what it should not have ends everything
+  const long kept = init.late.possible() ? init.late.settle(1, init.tool_pidfd) : 1;
+  if (kept < 0 || close_descriptors_from(static_cast<unsigned>(kept)) < 0)
+    leave();  // an init that keeps what it should not have ends everything
 }
 
 // Ends what the tool left running, and waits until it is gone: the report then says that nothing in the sandbox runs
@@ -316,12 +322,46 @@ void reap() {
   }
 }
 
+// One message with at most one descriptor, which is -1 when none came.
+long receive_request(TreeRequest& request, int& descriptor) {
+  iovec part{&request, sizeof request};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> ancillary{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = ancillary.data();
+  message.msg_controllen = ancillary.size();
+  const long got = raw_syscall(SYS_recvmsg, init.control, &message, MSG_CMSG_CLOEXEC);
+  const cmsghdr* header = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
+    __builtin_memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+  return got;
+}
+
+// Closes `mount` before it answers: as long as init has it open, init itself holds the tree.
+void answer_tree_request(const TreeRequest& request, std::size_t received, int mount) {
+  InitReport report{};
+  const bool attach = request.head.command == InitCommand::kAttach;
+  report.event = attach ? InitEvent::kAttached : InitEvent::kDetached;
+  report.tree = request.id;
+  long result = -EPROTO;
+  if (is_whole(request, received))
+    result = attach ? init.late.attach(request, mount) : init.late.detach(request, report.detach);
+  if (mount >= 0) raw_syscall(SYS_close, mount);
+  report.error = result < 0 ? static_cast<std::int32_t>(-result) : 0;
+  send_report(report);
+}
+
 void obey() {
-  InitRequest request{};
-  const long got = raw_syscall(SYS_recvfrom, init.control, &request, sizeof request, 0, nullptr, nullptr);
+  TreeRequest request{};
+  int descriptor = -1;
+  const long got = receive_request(request, descriptor);
   if (got == 0) leave();  // the broker closed its end: end everything
-  if (got != static_cast<long>(sizeof request) || request.command != InitCommand::kSignal) return;
-  raw_syscall(SYS_kill, -init.tool, request.signal);
+  if (got < static_cast<long>(sizeof request.head)) return;
+  if (request.head.command == InitCommand::kAttach || request.head.command == InitCommand::kDetach)
+    return answer_tree_request(request, static_cast<std::size_t>(got), descriptor);
+  if (descriptor >= 0) raw_syscall(SYS_close, descriptor);
+  if (request.head.command == InitCommand::kSignal) raw_syscall(SYS_kill, -init.tool, request.head.signal);
 }
 
 [[noreturn]] void supervise() {

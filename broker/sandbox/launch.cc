@@ -260,6 +260,7 @@ void LaunchPreparation::fill_content() {
   content.host_name = profile_.process.hostname;
   content.working_directory = request_.working_directory;
   content.view_root = active(Layer::kView) ? prepared_.view.root.get() : -1;
+  content.late_grants = active(Layer::kView) ? request_.late_grants : LateGrants::kNever;
   content.landlock_ruleset = prepared_.landlock_ruleset.valid() ? prepared_.landlock_ruleset.get() : -1;
   content.terminal_number = request_.terminal_number;
   content.descriptors = request_.tool.descriptors;

@@ -57,6 +57,8 @@ struct LaunchRequest {
   LandlockTcp tcp = LandlockTcp::kUnrestricted;  // kDenied: the broker makes every TCP connection for the tool
   ViewAssembly assembly = ViewAssembly::kAutomatic;
   ProgramUnderRules program_under_rules = ProgramUnderRules::kYes;
+  // Without a view there are none, whatever is asked for: PreparedLaunch::content says what was decided.
+  LateGrants late_grants = LateGrants::kNever;
 };
 
 // How one layer stands; errno 0 and active: in force.

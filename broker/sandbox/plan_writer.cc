@@ -116,6 +116,7 @@ Result<WrittenPlan> write_plan(const PlanContent& content) {
   plan.working_directory = buffer.append_text(content.working_directory);
   plan.view_index = add_descriptor(written, content.view_root);
   plan.landlock_index = add_descriptor(written, content.landlock_ruleset);
+  plan.late_grants = content.late_grants;
   plan.terminal_index = add_descriptor(written, terminal_of(content));
   plan.terminal = plan.terminal_index >= 0 ? TerminalRole::kControlling : TerminalRole::kNone;
   WRIT_TRY(add_limits(plan, content.limits));

@@ -29,6 +29,7 @@ struct PlanContent {
   std::string working_directory;
   int view_root = -1;
   int landlock_ruleset = -1;
+  LateGrants late_grants = LateGrants::kNever;
   int program = -1;
   std::string program_path;
   int terminal_number = -1;  // descriptor of the tool that becomes its controlling terminal, or -1

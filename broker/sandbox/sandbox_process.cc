@@ -17,6 +17,7 @@
 #include "broker/kernel/pid_namespace.h"
 #include "broker/kernel/processor_choice.h"
 #include "broker/kernel/raw_syscall.h"
+#include "broker/sandbox/tree_request.h"
 
 namespace writ {
 namespace {
@@ -51,6 +52,25 @@ int keep_only(int control) {
   if (control != kControl) raw_syscall(SYS_dup3, control, kControl, O_CLOEXEC);
   if (close_descriptors_from(kControl + 1) < 0) raw_syscall(SYS_exit_group, 125);
   return kControl;
+}
+
+// Sends one message with copies of `descriptors`, at most kPlanDescriptorLimit. Returns 0 or the positive errno.
+int send_message(int socket, const void* bytes, std::size_t size, const std::vector<int>& descriptors, int flags) {
+  iovec part{const_cast<void*>(bytes), size};  // NOLINT: sendmsg(2) only reads it
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kPlanDescriptorLimit)> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * descriptors.size());
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * descriptors.size());
+    std::memcpy(CMSG_DATA(header), descriptors.data(), sizeof(int) * descriptors.size());
+  }
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL | flags) < 0 ? errno : 0;
 }
 
 }  // namespace
@@ -107,23 +127,30 @@ Status SandboxProcess::send(InitCommand command, int memory, const std::vector<i
   all.insert(all.end(), descriptors.begin(), descriptors.end());
   if (all.size() > kPlanDescriptorLimit)
     return fail("too many descriptors for one sandbox: " + std::to_string(all.size()));
-  InitRequest request{command, 0};
-  iovec part{&request, sizeof request};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kPlanDescriptorLimit)> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = CMSG_SPACE(sizeof(int) * all.size());
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int) * all.size());
-  std::memcpy(CMSG_DATA(header), all.data(), sizeof(int) * all.size());
+  const InitRequest request{command, 0};
+  const int error = send_message(control_.get(), &request, sizeof request, all, 0);
   // EPIPE: init gave up already; what it reported is still in the socket and says why.
-  if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
-    return fail_errno(errno, "cannot send the launch plan");
+  if (error != 0 && error != EPIPE && error != ECONNRESET) return fail_errno(error, "cannot send the launch plan");
   return {};
+}
+
+Status SandboxProcess::send_tree_request(InitCommand command, AttachId tree, std::string_view path, int mount) {
+  WRIT_ASSIGN(const TreeRequest request, make_tree_request(command, tree, path));
+  // Init blocks when nobody reads its answers; with few outstanding they always fit into the socket.
+  if (outstanding_ >= kOutstandingTreeRequests) return fail_errno(EAGAIN, "the sandbox's init has not answered yet");
+  const std::vector<int> descriptors = mount < 0 ? std::vector<int>{} : std::vector<int>{mount};
+  const int error = send_message(control_.get(), &request, encoded_size(request), descriptors, MSG_DONTWAIT);
+  if (error != 0) return fail_errno(error, "cannot ask the sandbox's init to change the view");
+  ++outstanding_;
+  return {};
+}
+
+Status SandboxProcess::attach_tree(AttachId tree, std::string_view path, int mount) {
+  return send_tree_request(InitCommand::kAttach, tree, path, mount);
+}
+
+Status SandboxProcess::detach_tree(AttachId tree, std::string_view path) {
+  return send_tree_request(InitCommand::kDetach, tree, path, -1);
 }
 
 void SandboxProcess::signal_tool(int signal) {
@@ -148,6 +175,8 @@ std::optional<InitMessage> SandboxProcess::receive() {
     // ECONNRESET comes once, before what init said last, when it ended without reading the filter.
   } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got != static_cast<ssize_t>(sizeof received.report)) return std::nullopt;
+  const InitEvent event = received.report.event;
+  if ((event == InitEvent::kAttached || event == InitEvent::kDetached) && outstanding_ > 0) --outstanding_;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {
     int fd = -1;

@@ -7,7 +7,9 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -21,6 +23,9 @@ struct InitMessage {
   InitReport report;
   UniqueFd descriptor;  // kStarted: pidfd of the tool; kListener: the listener
 };
+
+// Answers of attach_tree() and detach_tree() that may be outstanding.
+inline constexpr std::size_t kOutstandingTreeRequests = 64;
 
 class SandboxProcess {
  public:
@@ -56,6 +61,18 @@ class SandboxProcess {
   // Sends `signal` to the tool's process group. Silently nothing when the sandbox has ended.
   void signal_tool(int signal);
 
+  // Asks init to attach a copy of the borrowed detached `mount` at `path` of the running view (late_mounts.h says what
+  // a place is). The answer is a kAttached with the same `tree`, which receive() returns sooner or later; from then on
+  // every process of the sandbox sees the tree. Only after finish_start() and where the plan had LateGrants::kPossible
+  // (otherwise the answer is EOPNOTSUPP). Never blocks. Errors, nothing is sent then: `path` names no place; too many
+  // answers outstanding (EAGAIN); the sandbox has ended (EPIPE).
+  [[nodiscard]] Status attach_tree(AttachId tree, std::string_view path, int mount);
+
+  // Asks init to take away what was attached as `tree` at `path`; the answer is a kDetached, which says what came of
+  // it. Its names are gone then, for everybody; what is held (working directories, open files) is not taken away by any
+  // means of the kernel, only restricted (DetachOutcome). Errors as above.
+  [[nodiscard]] Status detach_tree(AttachId tree, std::string_view path);
+
   // Kills everything in the sandbox at once (SIGKILL to init, the pid namespace follows).
   void kill();
 
@@ -72,9 +89,12 @@ class SandboxProcess {
   SandboxProcess(pid_t pid, UniqueFd pidfd, UniqueFd control)
       : pid_(pid), pidfd_(std::move(pidfd)), control_(std::move(control)) {}
 
+  [[nodiscard]] Status send_tree_request(InitCommand command, AttachId tree, std::string_view path, int mount);
+
   pid_t pid_ = -1;
   UniqueFd pidfd_;
   UniqueFd control_;
+  std::size_t outstanding_ = 0;  // tree requests without an answer
 };
 
 }  // namespace writ

@@ -29,6 +29,7 @@ constexpr std::array<SetupStepText, static_cast<std::size_t>(SetupStep::kCount)>
     {SetupStep::kAssembleView, "assemble the view", ""},
     {SetupStep::kPivotRoot, "enter the view", "the root file system of this host may be an initramfs (pivot_root(2))"},
     {SetupStep::kAttachProc, "attach the sandbox's own /proc to the view", kNamespaceHint},
+    {SetupStep::kShareView, "prepare the view for grants during the run", ""},
     {SetupStep::kStartTool, "start the tool's process", "the limit of processes may be reached"},
     {SetupStep::kLockView, "lock the view's mounts", "user.max_user_namespaces may be too small"},
     {SetupStep::kSession, "make the tool's session", ""},

@@ -28,6 +28,7 @@ enum class SetupStep : std::uint32_t {
   kAssembleView,
   kPivotRoot,
   kAttachProc,
+  kShareView,
   kStartTool,
   // in the tool
   kLockView,
