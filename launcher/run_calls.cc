@@ -2,17 +2,27 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "broker/kernel/landlock.h"
-#include "broker/mediation/mediated_calls.h"
 #include "broker/network/network_traps.h"
 #include "broker/policy/listener_filter.h"
 #include "launcher/denial_report.h"
 #include "launcher/message.h"
 
 namespace writ {
+namespace {
+
+// Whether some rule about paths wants somebody asked.
+bool asks(const Profile& profile) {
+  return std::any_of(profile.rules.begin(), profile.rules.end(), [](const Rule& rule) {
+    return rule.effect == Effect::kAsk && std::holds_alternative<PathPattern>(rule.resource);
+  });
+}
+
+}  // namespace
 
 Status RunCalls::start_command_launcher() {
   if (setup_.profile.commands.empty() || options_.mode == RunMode::kDryRun) return {};
@@ -28,33 +38,42 @@ Result<BpfProgram> RunCalls::make_listener_filter() const {
   if (has_address_grants(setup_.profile))
     for (TrappedCall& trap : network_traps()) calls.push_back(std::move(trap));
   if (mediation_)
-    for (TrappedCall& trap : mediated_traps()) calls.push_back(std::move(trap));
+    for (TrappedCall& trap : mediation_->traps()) calls.push_back(std::move(trap));
   if (calls.empty()) return BpfProgram();
   return compile_listener_filter(calls);
 }
 
-Status RunCalls::prepare(PreparedLaunch& prepared) {
+Status RunCalls::prepare_mediation(PreparedLaunch& prepared, TerminalRelay* relay) {
+  WRIT_ASSIGN(mediation_, RunMediation::prepare(setup_, prepared));
+  if (options_.trace == Trace::kDenials)
+    mediation_->denials().set_observer([](const DeniedAccess& denied) { print_message(denial_trace_line(denied)); });
+  if (!asks(setup_.policy)) return {};
+  hand_over_.emplace(relay);
+  WRIT_ASSIGN(approvals_, RunApprovals::open(options_, setup_, &*hand_over_));
+  mediation_->set_questioner(*approvals_);
+  approvals_->set_sink([this](std::uint64_t id, const AccessRequest& request, Approval approval,
+                              const std::string& reason) { mediation_->answer(id, request, approval, reason); });
+  return {};
+}
+
+Status RunCalls::prepare(PreparedLaunch& prepared, TerminalRelay* relay) {
   if (companion_ != nullptr) {
     WRIT_ASSIGN(prepared.content.listener_filter, companion_->listener_filter());
     return {};
   }
-  if (!prepared.view.mediated.empty()) {
-    WRIT_ASSIGN(mediation_, RunMediation::prepare(setup_, prepared));
-    if (options_.trace == Trace::kDenials)
-      mediation_->denials().set_observer([](const DeniedAccess& denied) { print_message(denial_trace_line(denied)); });
-  }
+  if (!prepared.view.mediated.empty() || !prepared.view.asked.empty()) WRIT_TRY(prepare_mediation(prepared, relay));
   WRIT_ASSIGN(prepared.content.listener_filter, make_listener_filter());
   return {};
 }
 
-Status RunCalls::serve(PreparedLaunch& prepared, pid_t init, int landlock_abi) {
+Status RunCalls::serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int landlock_abi) {
   if (!prepared.listener) return {};
   loop_.emplace(std::move(*prepared.listener));
   if (companion_ != nullptr) {
-    companion_->started(*loop_, init);
+    companion_->started(*loop_, sandbox.init_pid());
     return {};
   }
-  if (mediation_) mediation_->attach_to(*loop_);
+  if (mediation_) mediation_->attach_to(*loop_, sandbox);
   if (has_address_grants(setup_.profile)) {
     const bool landlock = prepared.layers[static_cast<std::size_t>(Layer::kLandlock)].state == LayerState::kActive;
     const bool refuses_tcp = landlock && landlock_abi >= kLandlockTcpAbi;
@@ -76,6 +95,8 @@ void RunCalls::add_to(SessionServices& services) {
   services.calls = loop_ ? &*loop_ : nullptr;
   services.commands = commands_ ? &*commands_ : nullptr;
   services.sockets = network_ ? &network_->calls() : nullptr;
+  services.approvals = approvals_.get();
+  if (mediation_) services.on_tree = [this](const InitReport& report) { mediation_->tree_attached(report); };
 }
 
 const NotificationCounts* RunCalls::mediated_calls() const { return mediation_ && loop_ ? &loop_->counts() : nullptr; }

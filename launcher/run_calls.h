@@ -6,8 +6,6 @@
 #ifndef WRIT_LAUNCHER_RUN_CALLS_H_
 #define WRIT_LAUNCHER_RUN_CALLS_H_
 
-#include <sys/types.h>
-
 #include <memory>
 #include <optional>
 
@@ -15,6 +13,8 @@
 #include "broker/mediation/command_service.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/network/network_door.h"
+#include "launcher/relay_hand_over.h"
+#include "launcher/run_approvals.h"
 #include "launcher/run_companion.h"
 #include "launcher/run_mediation.h"
 #include "launcher/run_options.h"
@@ -34,11 +34,11 @@ class RunCalls {
   [[nodiscard]] Status start_command_launcher();
 
   // Decides which calls wait, and writes the listener filter into `prepared`. Takes the mediated trees out of it. Call
-  // before the order is given (finish_start).
-  [[nodiscard]] Status prepare(PreparedLaunch& prepared);
+  // before the order is given (finish_start). `relay` is borrowed, or null: whose terminal questions are asked on.
+  [[nodiscard]] Status prepare(PreparedLaunch& prepared, TerminalRelay* relay);
 
-  // Takes the listener that the launch brought, if there is one. `init` is the sandbox's pid 1.
-  [[nodiscard]] Status serve(PreparedLaunch& prepared, pid_t init, int landlock_abi);
+  // Takes the listener that the launch brought, if there is one. `sandbox` is borrowed.
+  [[nodiscard]] Status serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int landlock_abi);
 
   // What the session has to poll.
   void add_to(SessionServices& services);
@@ -48,12 +48,17 @@ class RunCalls {
   [[nodiscard]] const NetworkDenials* network_denials() const { return network_ ? &network_->denials() : nullptr; }
   [[nodiscard]] const DenialLog* denials() const { return mediation_ ? &mediation_->denials() : nullptr; }
   [[nodiscard]] const NotificationCounts* mediated_calls() const;
+  [[nodiscard]] const std::vector<ApprovalRecord>* approvals() const {
+    return approvals_ ? &approvals_->records() : nullptr;
+  }
+
 
   // The capabilities that the broker may keep while it serves.
   [[nodiscard]] BrokerStage stage() const;
 
  private:
   [[nodiscard]] Result<BpfProgram> make_listener_filter() const;
+  [[nodiscard]] Status prepare_mediation(PreparedLaunch& prepared, TerminalRelay* relay);
 
   const RunOptions& options_;
   const RunSetup& setup_;
@@ -61,6 +66,8 @@ class RunCalls {
   std::optional<CommandLauncher> command_launcher_;
   std::optional<NotificationLoop> loop_;  // before those that answer through it
   std::unique_ptr<RunMediation> mediation_;
+  std::optional<RelayHandOver> hand_over_;
+  std::unique_ptr<RunApprovals> approvals_;  // after what it borrows
   std::unique_ptr<NetworkDoor> network_;
   std::optional<CommandService> commands_;
 };

@@ -200,6 +200,7 @@ LaunchRequest Run::launch_request() {
   request.policy_notice = setup_->policy_notice;
   request.landlock_abi = landlock_abi_;
   if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
+  if (companion_ == nullptr && !setup_->profile.filesystem.asked.empty()) request.late_grants = LateGrants::kPossible;
   if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
   return request;
 }
@@ -236,11 +237,11 @@ Run::Step Run::start() {
   if (!signals) return tl::unexpected<LaunchError>(writ_error(std::move(signals.error())));
   signals_ = std::move(*signals);
   if (auto done = make_filter(); !done) return done;
-  WRIT_STEP(calls_->prepare(*prepared_));
+  WRIT_STEP(calls_->prepare(*prepared_, streams_->relay()));
   auto tool = finish_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
-  WRIT_STEP(calls_->serve(*prepared_, (*broker_.init)->init_pid(), landlock_abi_));
+  WRIT_STEP(calls_->serve(*prepared_, **broker_.init, landlock_abi_));
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
   prepared_->view.root.reset();
   prepared_->view.scratch.reset();

@@ -1,18 +1,25 @@
-// RunMediation: one run's mediated writing: the policy compiled for deciding, the mediator with its trees, and the list
-// of what was denied.
+// RunMediation: what one run's broker does about calls with paths: the policy compiled for deciding, the mediators of
+// changes and of looks, what waits for an answer, and the list of what was denied.
 //
-// Ownership: owns all of it; destroy it after the sandbox. Threads: one.
+// Ownership: owns all of it; the loop and the sandbox are borrowed. Destroy it after the sandbox has ended. Threads:
+// one.
 #ifndef WRIT_LAUNCHER_RUN_MEDIATION_H_
 #define WRIT_LAUNCHER_RUN_MEDIATION_H_
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "broker/base/error.h"
 #include "broker/kernel/capabilities.h"
+#include "broker/mediation/asking_decider.h"
 #include "broker/mediation/denial_log.h"
+#include "broker/mediation/look_mediator.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/mediation/policy_decider.h"
 #include "broker/mediation/write_mediator.h"
+#include "broker/policy/listener_filter.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/run_setup.h"
 
@@ -20,12 +27,22 @@ namespace writ {
 
 class RunMediation {
  public:
-  // Takes the mediated trees out of `prepared`. Root's broker drops its groups. Call before the launch is started, when
-  // the profile is final.
+  // Takes the mediated and the asked trees out of `prepared`, which has some. Root's broker drops its groups. Call
+  // before the order is given, when the profile is final.
   [[nodiscard]] static Result<std::unique_ptr<RunMediation>> prepare(const RunSetup& setup, PreparedLaunch& prepared);
 
-  // Registers for the calls that it performs. Borrows nothing of `loop`.
-  void attach_to(NotificationLoop& loop);
+  // The calls that shall wait.
+  [[nodiscard]] std::vector<TrappedCall> traps() const;
+
+  // Registers for them. Trees that are allowed for the run are attached by `sandbox`.
+  void attach_to(NotificationLoop& loop, SandboxProcess& sandbox);
+
+  // Who asks when a rule says so; its answers come to answer().
+  void set_questioner(Questioner& questioner) { decider_.set_questioner(questioner); }
+  void answer(std::uint64_t id, const AccessRequest& request, Approval approval, const std::string& reason);
+
+  // What init says about a tree that was to be attached.
+  void tree_attached(const InitReport& report);
 
   // What the broker may keep while it performs the calls.
   [[nodiscard]] BrokerStage needs() const { return needs_; }
@@ -34,14 +51,21 @@ class RunMediation {
   [[nodiscard]] const DenialLog& denials() const { return denials_; }
 
  private:
-  RunMediation(const RunSetup& setup, MediationParts parts, AccessPolicy enforced, BrokerStage needs);
+  RunMediation(const RunSetup& setup, AccessPolicy enforced);
+  [[nodiscard]] Status prepare_changes(const RunSetup& setup, PreparedLaunch& prepared);
+  void prepare_looks(PreparedLaunch& prepared);
 
   AccessPolicy policy_;    // every rule as it was written
-  AccessPolicy enforced_;  // what the view was made from; a write needs the word of both
-  PolicyDecider decider_;
+  AccessPolicy enforced_;  // what the view was made from; a change needs the word of both
+  PolicyDecider policy_decider_;
+  AskingDecider decider_;
   DenialLog denials_;
-  WriteMediator mediator_;
-  BrokerStage needs_;
+  ActingIdentity acting_;
+  std::unique_ptr<WriteMediator> changes_;  // null: the tool writes by itself
+  std::unique_ptr<LookMediator> looks_;     // null: nothing is asked about
+  NotificationLoop* loop_ = nullptr;
+  SandboxProcess* sandbox_ = nullptr;
+  BrokerStage needs_ = BrokerStage::kSupervising;
 };
 
 }  // namespace writ

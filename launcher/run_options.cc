@@ -48,6 +48,8 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
       {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.environment},
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
       {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER", &options.preferred_layers},
+      {"--approve", "Who answers what a rule wants asked: the terminal, nobody, an approval file, a program",
+       "ask|deny|FILE|fd:N", &options.approve},
       {"--report", "Write a report of the run as JSON (- for standard error)", "FILE", &options.report},
       {"-n,--dry-run", "Show what would be granted, run nothing", "", &dry_run},
       {"--json", "With --dry-run: print JSON", "", &options.json},

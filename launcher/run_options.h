@@ -27,6 +27,7 @@ struct RunOptions {
   std::vector<std::string> preferred_layers;  // --prefer LAYER
   std::string timeout;                        // --timeout DURATION, empty: as the profile says
   std::string network;                        // --network none|host, empty: as the profile says
+  std::string approve = "ask";                // --approve ask|deny|FILE|fd:N
   std::string report;                         // --report FILE, "-" is standard error
   RunMode mode = RunMode::kRun;
   Verbosity verbosity = Verbosity::kNormal;

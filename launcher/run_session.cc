@@ -50,6 +50,7 @@ RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, const Sessi
       calls_(services.calls),
       commands_(services.commands),
       sockets_(services.sockets),
+      approvals_(services.approvals),
       giver_(services.giver),
       on_tree_(services.on_tree),
       limits_(limits),
@@ -173,6 +174,7 @@ int RunSession::poll_timeout() const {
   at_most_for(calls_);
   at_most_for(commands_);
   at_most_for(sockets_);
+  at_most_for(approvals_);
   return static_cast<int>(wait);
 }
 
@@ -180,6 +182,7 @@ void RunSession::add_service_entries(std::vector<pollfd>& entries) const {
   if (calls_ != nullptr) entries.push_back({calls_->poll_descriptor(), POLLIN, 0});
   if (sockets_ != nullptr) entries.push_back({sockets_->poll_descriptor(), POLLIN, 0});
   if (commands_ != nullptr) commands_->add_poll_entries(entries);
+  if (approvals_ != nullptr) approvals_->add_poll_entries(entries);
 }
 
 // Ends of what callers wait for come before new calls.
@@ -189,6 +192,7 @@ void RunSession::serve(std::span<const pollfd> entries) {
   for (const pollfd& entry : entries)
     if (calls_ != nullptr && entry.fd >= 0 && entry.revents != 0 && entry.fd == calls_->poll_descriptor())
       calls_->handle_events(entry.revents);
+  if (approvals_ != nullptr) approvals_->serve();
 }
 
 void RunSession::poll_once() {

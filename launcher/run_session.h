@@ -16,6 +16,7 @@
 #include "broker/network/socket_calls.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
+#include "launcher/run_approvals.h"
 #include "launcher/run_streams.h"
 
 namespace writ {
@@ -45,6 +46,7 @@ struct SessionServices {
   NotificationLoop* calls = nullptr;  // of which the next two answer
   CommandService* commands = nullptr;
   SocketCalls* sockets = nullptr;
+  RunApprovals* approvals = nullptr;
   StreamGiver giver = StreamGiver::kPerson;
   std::function<void(const InitReport&)>
       on_tree;  // gets what became of an attach_tree() or detach_tree(); may be empty
@@ -81,6 +83,7 @@ class RunSession {
   NotificationLoop* calls_;
   CommandService* commands_;
   SocketCalls* sockets_;
+  RunApprovals* approvals_;
   StreamGiver giver_;
   std::function<void(const InitReport&)> on_tree_;
   const LimitPolicy& limits_;

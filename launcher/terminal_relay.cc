@@ -187,6 +187,29 @@ void TerminalRelay::suspend_self() {
   on_continue();
 }
 
+void TerminalRelay::pause() {
+  paused_ = true;
+  user_.restore();
+}
+
+void TerminalRelay::resume() {
+  paused_ = false;
+  on_continue();
+  // The question has changed the screen; a program that draws on it draws anew.
+  ::ioctl(master_.get(), kSignalForeground, SIGWINCH);
+}
+
+void TerminalRelay::interrupt_tool() {
+  termios settings{};
+  if (!settings_of(master_.get(), settings) || settings.c_cc[VINTR] == _POSIX_VDISABLE) return;
+  const char key = static_cast<char>(settings.c_cc[VINTR]);
+  if (is_interrupt(key)) {
+    ::ioctl(master_.get(), kSignalForeground, SIGINT);
+  } else if (to_tool_.space() > 0) {
+    to_tool_.push({&key, 1});  // a program that reads keys gets this one
+  }
+}
+
 bool TerminalRelay::input_is_stuck() const {
   return to_tool_.space() == 0 && user_.input_state() == InputState::kRaw &&
          Clock::now() - last_tool_progress_ >= kStuckAfter;
@@ -197,12 +220,13 @@ bool TerminalRelay::wants_input() const {
 }
 
 int TerminalRelay::poll_timeout_ms() const {
-  if (!has_input_ || slaves_closed_) return -1;
+  if (paused_ || !has_input_ || slaves_closed_) return -1;
   const bool full = to_tool_.space() == 0;
   return full || user_.input_state() == InputState::kNotOurs ? kAskAgainMs : -1;
 }
 
 void TerminalRelay::add_poll_entries(std::vector<pollfd>& entries) {
+  if (paused_) return;
   if (has_input_ && user_.input_state() == InputState::kNotOurs) take_over_if_ours();
   if (wants_input() && user_.input_state() != InputState::kNotOurs) entries.push_back({user_.input(), POLLIN, 0});
   if (!to_user_.empty() && !output_lost_) entries.push_back({user_.output(), POLLOUT, 0});
@@ -215,6 +239,7 @@ void TerminalRelay::add_poll_entries(std::vector<pollfd>& entries) {
 }
 
 void TerminalRelay::handle_events(std::span<const pollfd> entries) {
+  if (paused_) return;
   const auto ready = [entries](int fd) {
     short events = 0;
     for (const pollfd& entry : entries) {
@@ -381,6 +406,7 @@ bool TerminalRelay::write_user() {
 bool TerminalRelay::finished() const { return slaves_closed_ && (to_user_.empty() || output_lost_); }
 
 bool TerminalRelay::drain(std::chrono::milliseconds patience) {
+  paused_ = false;  // nobody is asked any more
   tool_ended();
   has_input_ = false;
   to_tool_.clear();

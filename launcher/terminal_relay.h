@@ -118,6 +118,13 @@ class TerminalRelay {
   // nothing can stop us: SIGTSTP ignored since our start, or no shell that watches us.
   void suspend_self();
 
+  // Lets go of the terminal for somebody who asks the person something there, and takes it back: in between nothing is
+  // read from it or written to it, and it has the settings from before the run. What the tool writes waits.
+  void pause();
+  void resume();
+  // The interrupt key, for the tool, whoever read it.
+  void interrupt_tool();
+
   // The tool's processes are gone: closes the kept slave, so that the end of the output can be seen.
   void tool_ended() { slave_.reset(); }
   // True when every slave is closed and all output has been written (or the user's terminal is gone).
@@ -170,6 +177,7 @@ class TerminalRelay {
   bool slaves_closed_ = false;
   bool output_lost_ = false;
   bool kill_requested_ = false;
+  bool paused_ = false;
   std::optional<bool> tool_output_processing_;  // what we last set OPOST of the slave to
   pid_t main_process_group_ = 0;
   RepeatedInterrupt interrupts_;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -60,6 +61,20 @@ std::string CallerRecord::program() const {
   std::array<char, PATH_MAX> target{};
   const ssize_t length = ::readlinkat(proc_.get(), "exe", target.data(), target.size());
   return std::string(target.data(), length <= 0 ? 0 : static_cast<std::size_t>(length));
+}
+
+std::vector<std::string> CallerRecord::arguments() const {
+  const UniqueFd file(::openat(proc_.get(), "cmdline", O_RDONLY | O_CLOEXEC));
+  std::string text(kArgumentBytes, '\0');
+  const ssize_t length = ::read(file.get(), text.data(), text.size());
+  text.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\0', begin), text.size());
+    words.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
 }
 
 CallerTable::Entry& CallerTable::entry(pid_t thread) {

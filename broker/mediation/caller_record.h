@@ -15,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "broker/base/unique_fd.h"
 
@@ -38,6 +39,10 @@ class CallerRecord {
   [[nodiscard]] std::optional<mode_t> read_umask() const;
   // The program that it runs, as its own view names it; for messages. Empty when it cannot be read.
   [[nodiscard]] std::string program() const;
+  // Its command line as it is now: the tool's own bytes, which it may have changed; at most kArgumentBytes of it. For
+  // messages.
+  [[nodiscard]] std::vector<std::string> arguments() const;
+  static constexpr std::size_t kArgumentBytes = 8192;
 
  private:
   UniqueFd proc_;

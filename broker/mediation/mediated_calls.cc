@@ -89,6 +89,14 @@ const MediatedCall* find_mediated_call(std::int32_t number) {
   return nullptr;
 }
 
+bool changes(const MediatedCall& row, std::span<const std::uint64_t, 6> arguments) {
+  const auto has = [&](std::int8_t argument, std::uint32_t bits) {
+    return (arguments[static_cast<std::size_t>(argument)] & bits) != 0;
+  };
+  if (row.waits == Waits::kForWriting) return has(row.flags, kWriting);
+  return row.waits == Waits::kAlways || has(row.value, W_OK);
+}
+
 std::vector<TrappedCall> mediated_traps(std::uint32_t audit_arch) {
   std::vector<TrappedCall> traps;
   for (const MediatedCall& row : kCalls) {

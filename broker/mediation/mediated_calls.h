@@ -82,6 +82,9 @@ struct MediatedCall {
 // The row of a native number, or nullptr.
 [[nodiscard]] const MediatedCall* find_mediated_call(std::int32_t number);
 
+// True when the call of `row` with these arguments waits for the sake of changes.
+[[nodiscard]] bool changes(const MediatedCall& row, std::span<const std::uint64_t, 6> arguments);
+
 // The table as conditions for compile_listener_filter().
 [[nodiscard]] std::vector<TrappedCall> mediated_traps(std::uint32_t audit_arch = kNativeAuditArch);
 

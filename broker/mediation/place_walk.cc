@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "broker/kernel/raw_syscall.h"
+#include "broker/sandbox/host_path.h"
 
 namespace writ {
 namespace {
@@ -149,16 +150,30 @@ PlaceWalk::Step PlaceWalk::step() {
   if (segment == "." || segment == "..") {
     // As a name to be made or removed they are an error, and which one depends on the call.
     if (rest_.empty() && last_link_ == FinalLink::kName) return settle(segment, nullptr);
+    entering_ = segment;
     return segment == "." ? Step::kGoOn : climb();
   }
   if (in_kernel_place()) return caller_place(segment);
   if (segment.size() > NAME_MAX) return fail(ENAMETOOLONG);
+  entering_ = segment;
   const long opened = open_place(here_.get(), segment.c_str(), O_NOFOLLOW, 0);
   UniqueFd object(static_cast<int>(opened));
   if (opened == -ENOENT && rest_.empty()) return settle(segment, nullptr);
   if (opened < 0) return fail(static_cast<int>(-opened));
   if (::fstat(object.get(), &status) != 0) return fail(errno);
   return enter(std::move(object), status, segment);
+}
+
+// A cover has no name in the file system that it comes from, and proc(5) says so behind the path at which it is mounted.
+// A directory that was really removed is answered by its old path, where nothing can be done with it.
+std::optional<StoppedPlace> PlaceWalk::stopped() const {
+  constexpr std::string_view kRemoved = " (deleted)";
+  std::string where = here_.valid() ? path_of_descriptor(here_.get()) : std::string();
+  if (where.empty() || where.front() != '/' || entering_.empty()) return std::nullopt;
+  if (where.ends_with(kRemoved)) where.resize(where.size() - kRemoved.size());
+  StoppedPlace stopped{std::move(where), entering_};
+  for (const std::string& segment : rest_) stopped.rest.append("/").append(segment);
+  return stopped;
 }
 
 FoundPlace PlaceWalk::go(const CopiedPath& path) {

@@ -19,6 +19,10 @@ class PlaceWalk {
 
   [[nodiscard]] FoundPlace go(const CopiedPath& path);
 
+  // After go() has failed: where it stopped, and what was left of the path, the name that could not be entered first.
+  // Nothing when that place has no name.
+  [[nodiscard]] std::optional<StoppedPlace> stopped() const;
+
  private:
   enum class Step : std::uint8_t { kGoOn, kArrived, kKernelPlace, kFailed };
 
@@ -40,6 +44,7 @@ class PlaceWalk {
   std::deque<std::string> rest_;
   UniqueFd here_;
   Place place_;
+  std::string entering_;
   bool must_be_directory_ = false;
   int links_ = 0;
   int error_ = 0;

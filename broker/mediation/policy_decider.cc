@@ -4,15 +4,9 @@
 
 namespace writ {
 
-std::string PolicyDecider::describe(const Rule& rule) const {
-  std::string text = rule.text();
-  if (rule.origin.line > 0 && rule.origin.source < sources_.size())
-    text.append(" (")
-        .append(sources_[rule.origin.source])
-        .append(":")
-        .append(std::to_string(rule.origin.line))
-        .append(")");
-  return text;
+std::string PolicyDecider::origin_of(const Rule& rule) const {
+  if (rule.origin.line == 0 || rule.origin.source >= sources_.size()) return {};
+  return sources_[rule.origin.source] + ":" + std::to_string(rule.origin.line);
 }
 
 namespace {
@@ -27,19 +21,26 @@ std::string remedy_for(const Decision& decision, const AccessRequest& request) {
 
 }  // namespace
 
+bool PolicyDecider::may_allow(const AccessRequest& request) const {
+  const Decision decision = policy_.decide_path(request.rights, request.path);
+  if (decision.effect != Effect::kAllow) return decision.effect == Effect::kAsk;
+  return enforced_.decide_path(request.rights, request.path).effect == Effect::kAllow;
+}
+
 AccessVerdict PolicyDecider::decide(std::uint64_t, const AccessRequest& request) {
   Decision decision = policy_.decide_path(request.rights, request.path);
   if (decision.effect == Effect::kAllow) decision = enforced_.decide_path(request.rights, request.path);
   AccessVerdict verdict;
   verdict.verdict = decision.effect == Effect::kAllow ? Verdict::kAllowed : Verdict::kDenied;
   if (verdict.verdict == Verdict::kAllowed) return verdict;
+  if (decision.effect == Effect::kAsk) verdict.verdict = Verdict::kAsk;
   verdict.cause = decision.cause;
   verdict.remedy = remedy_for(decision, request);
   if (decision.rule != nullptr) {
-    verdict.rule = describe(*decision.rule);
+    verdict.rule = decision.rule->text();
+    verdict.rule_origin = origin_of(*decision.rule);
     verdict.reason = decision.rule->reason;
   }
-  if (decision.effect == Effect::kAsk) verdict.reason = "a rule wants somebody asked, and nobody is there to ask";
   return verdict;
 }
 

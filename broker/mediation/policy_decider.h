@@ -1,5 +1,4 @@
-// PolicyDecider: the profile decides. What a rule wants asked is denied, with that as the reason, as long as nobody is
-// there to ask.
+// PolicyDecider: the profile decides. What a rule wants asked is kAsk: asking_decider.h goes on from there.
 #ifndef WRIT_BROKER_MEDIATION_POLICY_DECIDER_H_
 #define WRIT_BROKER_MEDIATION_POLICY_DECIDER_H_
 
@@ -19,9 +18,10 @@ class PolicyDecider : public Decider {
       : policy_(policy), enforced_(enforced), sources_(std::move(sources)) {}
 
   [[nodiscard]] AccessVerdict decide(std::uint64_t id, const AccessRequest& request) override;
+  [[nodiscard]] bool may_allow(const AccessRequest& request) const override;
 
  private:
-  [[nodiscard]] std::string describe(const Rule& rule) const;
+  [[nodiscard]] std::string origin_of(const Rule& rule) const;
 
   const AccessPolicy& policy_;
   const AccessPolicy& enforced_;

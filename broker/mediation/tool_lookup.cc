@@ -103,6 +103,13 @@ FoundPlace ToolLookup::find(const CopiedPath& path, FinalLink last_link, const C
   return PlaceWalk(root_.get(), last_link, caller).go(path);
 }
 
+std::optional<StoppedPlace> ToolLookup::find_stop(const CopiedPath& path, FinalLink last_link,
+                                                  const CallerRecord& caller) const {
+  PlaceWalk walk(root_.get(), last_link, caller);
+  if (path.text.empty() || path.text.size() >= PATH_MAX || walk.go(path)) return std::nullopt;
+  return walk.stopped();
+}
+
 FoundPlace ToolLookup::find_object(int object) const {
   Place place;
   struct stat status {};

@@ -46,6 +46,12 @@ struct Place {
 // the same name means another thing to everybody; no mediated tree is there.
 using FoundPlace = tl::expected<std::optional<Place>, int>;
 
+// Where a lookup ended because the tool may not go on, or nothing is there.
+struct StoppedPlace {
+  std::string directory;  // canonical, as the tool sees it
+  std::string rest;       // of the path, links on the way replaced; not looked at beyond its first name
+};
+
 class ToolLookup {
  public:
   // The root directory of a sandbox; `thread` is any of its threads: none of them may change its root. The descriptor
@@ -53,6 +59,10 @@ class ToolLookup {
   [[nodiscard]] static Result<ToolLookup> open(pid_t thread);
 
   [[nodiscard]] FoundPlace find(const CopiedPath& path, FinalLink last_link, const CallerRecord& caller) const;
+
+  // Where find() of a path that failed came to; nothing where that has no name.
+  [[nodiscard]] std::optional<StoppedPlace> find_stop(const CopiedPath& path, FinalLink last_link,
+                                                      const CallerRecord& caller) const;
 
   // The place of what the O_PATH descriptor `object` stands for, by its name in the view. ENOENT: it has none any more.
   [[nodiscard]] FoundPlace find_object(int object) const;

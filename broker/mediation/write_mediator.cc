@@ -1,5 +1,6 @@
 #include "broker/mediation/write_mediator.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -13,7 +14,7 @@ namespace {
 constexpr int kAttempts = 4;
 
 AccessVerdict because_protected(std::string reason) {
-  return {Verdict::kDenied, DecisionCause::kProtected, {}, std::move(reason), {}};
+  return {Verdict::kDenied, DecisionCause::kProtected, {}, {}, std::move(reason), {}};
 }
 
 bool was_moved(const Answer& answer) {
@@ -57,15 +58,19 @@ Answer WriteMediator::decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) {
   return answer;
 }
 
-Answer WriteMediator::resume(std::uint64_t id, Verdict verdict) {
+Answer WriteMediator::resume(std::uint64_t id, Approval approval, const std::string& reason) {
   const auto found = waiting_.find(id);
   if (found == waiting_.end()) return AnswerErrno{EPERM};
   std::unique_ptr<CopiedCall> call = std::move(found->second);
   waiting_.erase(found);
-  const std::string asked = std::exchange(asked_[id], {});
+  Asked asked = std::exchange(asked_[id], {});
   asked_.erase(id);
-  if (verdict != Verdict::kAllowed) return AnswerErrno{EACCES};
-  call->granted.push_back(asked);
+  if (approval == Approval::kDenied) {
+    asked.verdict.reason = reason;
+    Work work{id, *call};
+    return deny(work, asked.request, asked.verdict);
+  }
+  call->granted.push_back(std::move(asked.request.path));
   return decide(id, std::move(call));
 }
 
@@ -149,16 +154,23 @@ bool WriteMediator::is_alias(const struct stat& status) {
   return shielded_.hold(status.st_dev, status.st_ino);
 }
 
+AccessRequest WriteMediator::request_of(const Work& work, Rights rights, const Target& target) {
+  return {rights, target.path, work.call.first.text, AnswerReach::kCallOrRun, work.call.thread, work.call.caller.get()};
+}
+
 std::optional<Answer> WriteMediator::refuse(Work& work, Rights rights, const Target& target, Change change) {
-  const AccessRequest request{rights, target.path};
-  for (const std::string& granted : work.call.granted)
-    if (granted == target.path) return std::nullopt;
-  const AccessVerdict verdict = decider_.decide(work.id, request);
+  const AccessRequest request = request_of(work, rights, target);
+  // What somebody allowed about this very path stands in for the policy's word, and for nothing of what follows.
+  const bool allowed =
+      std::find(work.call.granted.begin(), work.call.granted.end(), target.path) != work.call.granted.end();
+  const AccessVerdict verdict =
+      allowed ? AccessVerdict{Verdict::kAllowed, {}, {}, {}, {}, {}} : decider_.decide(work.id, request);
   if (verdict.verdict == Verdict::kLater) {
-    asked_[work.id] = target.path;
+    asked_[work.id] = {request, verdict};
+    asked_[work.id].request.caller = nullptr;
     return AnswerLater{};
   }
-  if (verdict.verdict == Verdict::kDenied) return deny(work, request, verdict);
+  if (verdict.verdict != Verdict::kAllowed) return deny(work, request, verdict);
   const bool directory = target.place.object && S_ISDIR(target.place.object->st_mode);
   const bool keeps_way = change == Change::kKeepsWay && (directory || !target.place.object);
   const std::string_view shielded = parts_.shields.beneath(target.path);
@@ -173,8 +185,10 @@ std::optional<Answer> WriteMediator::refuse(Work& work, Rights rights, const Tar
 }
 
 Answer WriteMediator::deny(Work& work, const AccessRequest& request, const AccessVerdict& verdict) {
-  denials_.add({request.path, request.rights, verdict.cause, verdict.rule, verdict.reason, work.call.caller->program(),
-                verdict.remedy, 0});
+  std::string rule = verdict.rule;
+  if (!verdict.rule_origin.empty()) rule += " (" + verdict.rule_origin + ")";
+  denials_.add({request.path, request.rights, verdict.cause, std::move(rule), verdict.reason,
+                work.call.caller->program(), verdict.remedy, 0});
   return AnswerErrno{EACCES};
 }
 

@@ -39,11 +39,15 @@ class WriteMediator : public NotificationHandler {
 
   [[nodiscard]] std::variant<std::unique_ptr<CallCopy>, Answer> read(const Notification& call) override;
   [[nodiscard]] Answer decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) override;
-  void abandon(std::uint64_t id) override { waiting_.erase(id); }
+  void abandon(std::uint64_t id) override {
+    waiting_.erase(id);
+    if (asked_.erase(id) > 0) decider_.withdraw(id);
+  }
 
   // Goes on with a call for which the decider said kLater. The answer is for NotificationLoop::answer_later(), except
-  // AnswerLater: then it waits for another decision.
-  [[nodiscard]] Answer resume(std::uint64_t id, Verdict verdict);
+  // AnswerLater: then it waits for another decision. `reason`: of a denial, for the list of denials.
+  [[nodiscard]] Answer resume(std::uint64_t id, Approval approval, const std::string& reason);
+  [[nodiscard]] bool is_waiting(std::uint64_t id) const { return waiting_.contains(id); }
 
  private:
   // One call at work.
@@ -71,6 +75,7 @@ class WriteMediator : public NotificationHandler {
   [[nodiscard]] FoundTarget target_at(Place place) const;
   [[nodiscard]] FoundTarget target_of_descriptor(int descriptor) const;
   [[nodiscard]] std::optional<Answer> refuse(Work& work, Rights rights, const Target& target, Change change);
+  [[nodiscard]] static AccessRequest request_of(const Work& work, Rights rights, const Target& target);
   [[nodiscard]] Answer deny(Work& work, const AccessRequest& request, const AccessVerdict& verdict);
   [[nodiscard]] bool is_alias(const struct stat& status);
 
@@ -112,7 +117,11 @@ class WriteMediator : public NotificationHandler {
   std::optional<ToolLookup> lookup_;
   std::optional<ToolLookup> first_lookup_;  // opened for a call that was not found valid afterwards yet
   std::map<std::uint64_t, std::unique_ptr<CopiedCall>> waiting_;
-  std::map<std::uint64_t, std::string> asked_;
+  struct Asked {
+    AccessRequest request;
+    AccessVerdict verdict;
+  };
+  std::map<std::uint64_t, Asked> asked_;
 };
 
 }  // namespace writ

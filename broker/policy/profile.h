@@ -51,6 +51,14 @@ struct PathShield {
   RuleOrigin origin{};
 };
 
+// A place that is covered until somebody, asked because a call needs it, allows it. Made by lower_rules(); a file
+// cannot write it.
+struct AskedPlace {
+  PathPattern pattern;
+  Rights rights;
+  RuleOrigin origin{};
+};
+
 struct FilesystemPolicy {
   std::vector<PathGrant> grants;
   // Absolute paths that stay invisible even inside a granted tree (secrets, runtime sockets). A grant that names a
@@ -60,6 +68,7 @@ struct FilesystemPolicy {
   std::vector<PathPattern> deny_all;      // invisible
   std::vector<PathPattern> deny_write;    // existing: read-only; new: quarantined
   std::vector<PathPattern> deny_execute;  // existing: not executable
+  std::vector<AskedPlace> asked;          // each of them is in deny_all as well
   std::vector<PathShield> shields;        // made by meet(), lowered by lower_rules(); a file cannot write them
   // Paths relative to the root of each writable grant: existing ones are read-only, new ones are quarantined.
   std::vector<std::string> protect;

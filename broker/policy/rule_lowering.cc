@@ -13,7 +13,7 @@
 namespace writ {
 namespace {
 
-constexpr std::array<std::string_view, 12> kMechanismTexts = {
+constexpr std::array<std::string_view, 13> kMechanismTexts = {
     "a read-only mount in the view",
     "a writable mount in the view",
     "not in the view: for the tool it does not exist",
@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, 12> kMechanismTexts = {
     "not in force yet: denied instead",
     "the host's network, which nothing filters",
     "connected or bound by the broker on the host, which hands the socket over",
+    "asked: the call waits while somebody decides",
 };
 
 constexpr Rights kLookRights{Right::kRead, Right::kList};
@@ -150,7 +151,7 @@ class Lowerer {
     result_.warnings.push_back("not in force: '" + rule.text() + "': " + reason);
   }
 
-  // deny, and ask, which is denied until somebody can be asked.
+  // deny; and ask, which is denied as far as the view goes: what somebody allows comes through the broker.
   void fold_denials() {
     for (const Rule& rule : result_.profile.rules) {
       const auto* pattern = std::get_if<PathPattern>(&rule.resource);
@@ -159,9 +160,31 @@ class Lowerer {
         continue;
       }
       if (rule.effect == Effect::kAllow) continue;
-      if (rule.effect == Effect::kAsk) warn(rule, "nobody is asked yet, so it is denied");
+      if (rule.effect == Effect::kAsk) fold_question(rule, *pattern);
       deny(*pattern, rule.rights);
     }
+  }
+
+  void fold_question(const Rule& rule, const PathPattern& pattern) {
+    if (is_looked_at(rule)) filesystem().asked.push_back({pattern, rule.rights, rule.origin});
+    if (!is_asked(rule, pattern)) {
+      warn(rule,
+           "nobody is asked about it, so it is denied: reading is asked about everywhere, writing in trees that "
+           "the broker writes ('writing: mediated')");
+    }
+  }
+
+  static bool is_looked_at(const Rule& rule) { return rule.rights.has(Right::kRead) || rule.rights.has(Right::kList); }
+
+  // Whether every right of an ask rule is asked about.
+  [[nodiscard]] bool is_asked(const Rule& rule, const PathPattern& pattern) const {
+    if (is_looked_at(rule)) return !rule.rights.has(Right::kWrite);
+    if (!rule.rights.has(Right::kWrite)) return false;
+    const FilesystemPolicy& filesystem = result_.profile.filesystem;
+    return filesystem.writing == Writing::kMediated &&
+           std::any_of(filesystem.grants.begin(), filesystem.grants.end(), [&](const PathGrant& grant) {
+             return grant.access == PathAccess::kWrite && PathPattern{grant.path, grant.scope}.matches(pattern.path);
+           });
   }
 
   void warn_address(const Rule& rule) {
@@ -231,7 +254,8 @@ class Lowerer {
   }
 
   [[nodiscard]] Mechanism mechanism_of_denial(const PolicyRule& entry, const PathPattern& pattern) const {
-    if (entry.rule.effect == Effect::kAsk) return Mechanism::kNotInForce;
+    if (entry.rule.effect == Effect::kAsk)
+      return is_asked(entry.rule, pattern) ? Mechanism::kAsked : Mechanism::kNotInForce;
     if (!is_reached(pattern)) return Mechanism::kNotInView;
     if (entry.rule.rights.has(Right::kRead) || entry.rule.rights.has(Right::kList)) return Mechanism::kCovered;
     return entry.rule.rights.has(Right::kWrite) ? Mechanism::kReadOnlyCover : Mechanism::kNoExecuteMount;

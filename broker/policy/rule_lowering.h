@@ -21,9 +21,10 @@ enum class Mechanism : std::uint8_t {
   kNoExecuteMount,    // deny execute
   kNetworkNamespace,  // no address but the sandbox's own loopback exists
   kSeparateSandbox,   // commands: the executable is reached through the broker only
-  kNotInForce,        // stricter than written: needs mediation, so it is denied today
+  kNotInForce,        // stricter than written: denied today
   kHostNetwork,       // network: host gives it, and nothing filters there
   kOnBehalf,          // addresses: the broker connects or binds on the host and hands the socket over
+  kAsked,             // ask: the call waits while somebody decides
 };
 [[nodiscard]] std::string_view mechanism_text(Mechanism mechanism);  // a phrase for people
 

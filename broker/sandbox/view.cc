@@ -21,6 +21,7 @@
 #include "broker/sandbox/view_denials.h"
 #include "broker/sandbox/view_devices.h"
 #include "broker/sandbox/view_mounts.h"
+#include "broker/sandbox/view_questions.h"
 #include "broker/sandbox/view_writing.h"
 
 namespace writ {
@@ -56,16 +57,6 @@ MountOptions scratch_options(const char* mode, std::uint64_t size) {
   return {{"mode", mode}, {"size", std::to_string(size)}, {"nr_inodes", std::to_string(inodes)}};
 }
 
-// The kernel's own trees are interfaces to the host, not files: its processes, devices and settings.
-Status refuse_kernel_trees(const PathGrant& grant, const std::string& real_path) {
-  const bool settings = path_lies_in(real_path, "/sys") && grant.access == PathAccess::kWrite;
-  const bool shared_memory = path_lies_in(real_path, "/dev/shm") && real_path != "/dev/shm";
-  if (!settings && !path_lies_in(real_path, "/proc") && (shared_memory || !path_lies_in(real_path, "/dev"))) return {};
-  return fail("cannot grant " + quote_bytes(grant.path) + (settings ? " for writing" : "") +
-                  ": it is an interface to the host's kernel, not a tree of files",
-              "the sandbox has a /proc and a /dev of its own");
-}
-
 class ViewBuilder {
  public:
   ViewBuilder(const Profile& profile, ViewOptions options) : profile_(profile), options_(std::move(options)) {}
@@ -87,6 +78,8 @@ class ViewBuilder {
   Status place_grant(OpenedGrant& opened);
   Status place_hidden(const Placement& placement);
   Status place_accounts();
+  Status place_questions();
+  std::vector<DenialTree> denial_trees() const;
   Execution execution_of(const PathGrant& grant) const;
   Status take_denied_from_grants();
   void place_denial(const OpenedGrant& opened, const Denial& denial);
@@ -154,7 +147,7 @@ Status ViewBuilder::open_grants() {
     const bool followed = opened.tree.links == LinksFollowed::kSome;
     opened.real_path = followed ? path_of_descriptor(opened.tree.object.get()) : grant.path;
     if (opened.real_path.empty()) return fail("cannot find the real path of the grant " + quote_bytes(grant.path));
-    WRIT_TRY(refuse_kernel_trees(grant, opened.real_path));
+    WRIT_TRY(refuse_kernel_trees(grant.path, grant.access, opened.real_path));
     if (opened.real_path == "/") return fail("cannot grant " + quote_bytes(grant.path) + ": it is the whole host");
     if (opened.real_path != grant.path) WRIT_TRY(note_link(opened));
     grants_.push_back(std::move(opened));
@@ -169,13 +162,17 @@ Execution ViewBuilder::execution_of(const PathGrant& grant) const {
   return denied ? Execution::kDenied : Execution::kAllowed;
 }
 
-// Deny rules are stronger than every grant: what is denied as a whole leaves the view, or keeps what is left of it.
-Status ViewBuilder::take_denied_from_grants() {
+std::vector<DenialTree> ViewBuilder::denial_trees() const {
   std::vector<DenialTree> trees;
   trees.reserve(grants_.size());
   for (const OpenedGrant& opened : grants_)
     trees.push_back({opened.grant->path, opened.real_path, opened.tree.object.get(), opened.access, opened.tree.kind});
-  WRIT_ASSIGN(denials_, plan_denials(profile_.filesystem, trees));
+  return trees;
+}
+
+// Deny rules are stronger than every grant: what is denied as a whole leaves the view, or keeps what is left of it.
+Status ViewBuilder::take_denied_from_grants() {
+  WRIT_ASSIGN(denials_, plan_denials(profile_.filesystem, denial_trees()));
   view_.warnings.insert(view_.warnings.end(), denials_.warnings.begin(), denials_.warnings.end());
   for (const Denial& denial : denials_.denials) {
     OpenedGrant& opened = grants_[denial.tree];
@@ -232,11 +229,23 @@ Status ViewBuilder::collect_placements() {
   for (OpenedGrant& opened : grants_)
     if (opened.denied == Denied::kNo) placements_.push_back({opened.grant->path, &opened, opened.tree.kind});
   for (const Denial& denial : denials_.denials) place_denial(grants_[denial.tree], denial);
+  WRIT_TRY(place_questions());
   const SecretPlaces places(options_.home);
   for (const std::string& hidden : profile_.filesystem.hide)
     if (places.may_hold(hidden)) WRIT_TRY(hide_in_grants(hidden));
   std::stable_sort(placements_.begin(), placements_.end(),
                    [](const Placement& a, const Placement& b) { return a.path < b.path; });
+  return {};
+}
+
+// What may be asked about is covered until somebody has answered.
+Status ViewBuilder::place_questions() {
+  WRIT_ASSIGN(view_.asked, plan_questions(profile_.filesystem, denial_trees(), options_.ownership_namespace));
+  for (const AskedTree& asked : view_.asked) {
+    const bool covered =
+        std::any_of(placements_.begin(), placements_.end(), [&](const Placement& p) { return p.path == asked.path; });
+    if (!covered) placements_.push_back({asked.path, nullptr, asked.kind, CoverKind::kForbidden});
+  }
   return {};
 }
 
@@ -387,6 +396,7 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
 }
 
 Status ViewBuilder::place_hidden(const Placement& placement) {
+  WRIT_TRY(mounts_->make_place(placement.path, placement.kind));  // where no tree has it: what is asked about
   note(placement.path, placement.cover == CoverKind::kForbidden ? "denied" : "hidden");
   if (placement.kind == TreeKind::kFile) {
     WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_file(placement.cover));

@@ -53,6 +53,17 @@ struct MediatedTree {
   std::vector<std::string> unchangeable;  // names in it that deny rules led to: links, other hard links
 };
 
+// A place that the view covers until somebody allows it. What is asked about is opened beneath `mount`, or attached
+// where the cover is (late_mounts.h).
+struct AskedTree {
+  std::string path;  // in the view
+  TreeKind kind = TreeKind::kDirectory;
+  UniqueFd mount;  // detached, read-only
+  Rights rights;
+  // False where something beneath is hidden or denied: then there is no allowing it as a whole.
+  bool whole = true;
+};
+
 // One line of the report: what the view shows and why.
 struct ViewEntry {
   std::string path;
@@ -67,6 +78,7 @@ struct View {
   std::vector<ViewEntry> entries;
   std::vector<GuardedTree> guarded;  // writable trees with protected or watched names
   std::vector<MediatedTree> mediated;
+  std::vector<AskedTree> asked;
   std::vector<RuledProgram> commands;  // programs that are replaced by the stand-in
   std::vector<std::string> warnings;
 };

@@ -1,0 +1,87 @@
+// RunApprovals: one run's questions: from what a mediator asks to somebody who answers, and back.
+//
+// What was answered with `always` in earlier runs is a file of the person's, one for each profile; it is read once and
+// answers before anybody is asked.
+//
+// Ownership: owns the back end; the mediation and the hand-over are borrowed. Threads: one, that of the session.
+#ifndef WRIT_LAUNCHER_RUN_APPROVALS_H_
+#define WRIT_LAUNCHER_RUN_APPROVALS_H_
+
+#include <poll.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/approval/approval_back_end.h"
+#include "broker/approval/approval_file.h"
+#include "broker/approval/terminal_hand_over.h"
+#include "broker/mediation/asking_decider.h"
+#include "launcher/run_options.h"
+#include "launcher/run_setup.h"
+
+namespace writ {
+
+// One question and how it ended, for the report.
+struct ApprovalRecord {
+  Rights rights;
+  std::string object;   // raw bytes
+  std::string program;  // of the asker, raw bytes
+  std::string rule;
+  ApprovalAnswer answer;
+};
+
+inline constexpr std::size_t kApprovalRecordLimit = 200;
+
+class RunApprovals final : public Questioner {
+ public:
+  // `hand_over` may be null. Errors: --approve cannot be understood, or what it names cannot be used; a file of standing
+  // approvals that is wrong.
+  [[nodiscard]] static Result<std::unique_ptr<RunApprovals>> open(const RunOptions& options, const RunSetup& setup,
+                                                                  TerminalHandOver* hand_over);
+
+  // Gets each answer: RunMediation::answer().
+  using AnswerSink =
+      std::function<void(std::uint64_t id, const AccessRequest& request, Approval approval, const std::string& reason)>;
+  void set_sink(AnswerSink sink) { sink_ = std::move(sink); }
+
+  void ask(std::uint64_t id, const AccessRequest& request, const AccessVerdict& verdict) override;
+  void withdraw(std::uint64_t id) override;
+
+  void add_poll_entries(std::vector<pollfd>& entries) const { back_end_->add_poll_entries(entries); }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const;
+  // Passes on what was answered. Call after every poll.
+  void serve();
+
+  [[nodiscard]] const std::vector<ApprovalRecord>& records() const { return records_; }
+
+ private:
+  struct Waiting {
+    std::uint64_t call;
+    AccessRequest request;
+    ApprovalRecord record;
+    std::string always_rule;
+  };
+
+  RunApprovals(std::unique_ptr<ApprovalBackEnd> back_end, std::optional<ApprovalFile> standing, std::string file)
+      : back_end_(std::move(back_end)), standing_(std::move(standing)), standing_path_(std::move(file)) {}
+  void finish(Waiting waiting, ApprovalAnswer answer);
+  [[nodiscard]] Status write_down(const std::string& rule) const;
+
+  std::unique_ptr<ApprovalBackEnd> back_end_;
+  std::optional<ApprovalFile> standing_;
+  std::string standing_path_;  // empty: `always` is not offered
+  AnswerSink sink_;
+  std::map<QuestionId, Waiting> waiting_;
+  std::vector<AnsweredQuestion> known_;  // by the standing approvals
+  std::vector<ApprovalRecord> records_;
+  std::uint64_t last_id_ = 0;
+};
+
+}  // namespace writ
+
+#endif  // WRIT_LAUNCHER_RUN_APPROVALS_H_
