@@ -14,6 +14,7 @@ ARROWS = {
     "broker/policy": ("broker/base", "broker/policy"),
     "broker/learning": ("broker/base", "broker/policy", "broker/learning"),
     "broker/kernel": ("broker/base", "broker/policy", "broker/kernel"),
+    "broker/approval": ("broker/base", "broker/policy", "broker/kernel", "broker/approval"),
     "broker/grant": ("broker/base", "broker/policy", "broker/kernel", "broker/grant"),
     "broker/sandbox": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox"),
     "broker/mediation": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox",
