@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <string>
 
+#include "broker/base/json_text.h"
 #include "broker/kernel/features.h"
 #include "broker/policy/layer.h"
 #include "launcher/command_spec.h"
-#include "launcher/json_text.h"
 #include "launcher/standard_output.h"
 
 namespace writ {

@@ -5,10 +5,10 @@
 
 #include <string>
 
+#include "broker/base/json_text.h"
 #include "broker/learning/profile_text.h"
 #include "broker/learning/proposal.h"
 #include "broker/learning/usage_diff.h"
-#include "launcher/json_text.h"
 
 namespace writ {
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <variant>
 
-#include "launcher/json_text.h"
+#include "broker/base/json_text.h"
 
 namespace writ {
 namespace {

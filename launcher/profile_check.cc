@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "broker/base/escape.h"
+#include "broker/base/json_text.h"
 #include "broker/policy/rule_lowering.h"
 #include "broker/sandbox/launch.h"
-#include "launcher/json_text.h"
 #include "launcher/profile_lint.h"
 #include "launcher/profile_reading.h"
 #include "launcher/profile_test.h"

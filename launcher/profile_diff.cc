@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "broker/base/escape.h"
+#include "broker/base/json_text.h"
 #include "broker/sandbox/launch.h"
-#include "launcher/json_text.h"
 #include "launcher/profile_reading.h"
 
 namespace writ {

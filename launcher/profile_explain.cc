@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "broker/base/escape.h"
+#include "broker/base/json_text.h"
 #include "broker/policy/access_policy.h"
 #include "broker/policy/rule_lowering.h"
 #include "broker/sandbox/launch.h"
-#include "launcher/json_text.h"
 #include "launcher/mechanism_words.h"
 #include "launcher/message.h"
 #include "launcher/profile_outline.h"

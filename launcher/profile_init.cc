@@ -9,9 +9,9 @@
 #include <optional>
 
 #include "broker/base/escape.h"
+#include "broker/base/json_text.h"
 #include "broker/base/unique_fd.h"
 #include "broker/sandbox/launch.h"
-#include "launcher/json_text.h"
 #include "launcher/message.h"
 #include "launcher/profile_reading.h"
 

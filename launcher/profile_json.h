@@ -2,7 +2,7 @@
 #ifndef WRIT_LAUNCHER_PROFILE_JSON_H_
 #define WRIT_LAUNCHER_PROFILE_JSON_H_
 
-#include "launcher/json_text.h"
+#include "broker/base/json_text.h"
 #include "launcher/profile_reading.h"
 
 namespace writ {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "broker/base/escape.h"
+#include "broker/base/json_text.h"
 #include "broker/sandbox/launch.h"
-#include "launcher/json_text.h"
 #include "launcher/message.h"
 #include "launcher/profile_reading.h"
 #include "launcher/profile_store.h"

@@ -4,8 +4,8 @@
 
 #include <string>
 
+#include "broker/base/json_text.h"
 #include "broker/policy/policy_case.h"
-#include "launcher/json_text.h"
 #include "launcher/profile_options.h"
 
 namespace writ {

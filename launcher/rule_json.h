@@ -2,9 +2,9 @@
 #ifndef WRIT_LAUNCHER_RULE_JSON_H_
 #define WRIT_LAUNCHER_RULE_JSON_H_
 
+#include "broker/base/json_text.h"
 #include "broker/policy/profile.h"
 #include "broker/policy/rule.h"
-#include "launcher/json_text.h"
 
 namespace writ {
 

@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "broker/base/error.h"
+#include "broker/base/json_text.h"
 #include "broker/grant/persistence_guard.h"
 #include "broker/mediation/denial_log.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/network/network_denial.h"
 #include "broker/sandbox/launch.h"
-#include "launcher/json_text.h"
 #include "launcher/run_session.h"
 #include "launcher/run_setup.h"
 

@@ -1,7 +1,6 @@
 #include "launcher/user_terminal.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,50 +8,13 @@
 #include <cerrno>
 #include <string>
 
+#include "broker/kernel/terminal_settings.h"
+
 namespace writ {
 namespace {
 
 // A blocking pipe that poll(2) calls writable has room for this much (PIPE_BUF, pipe(7)).
 constexpr std::size_t kWriteWithoutBlocking = 4096;
-
-// With SIGTTOU and SIGTTIN blocked, tcsetattr() from the background succeeds and read() fails with EIO: nothing stops
-// us.
-class TerminalStopsBlocked {
- public:
-  TerminalStopsBlocked() {
-    sigset_t stops;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGTTOU);
-    sigaddset(&stops, SIGTTIN);
-    ::pthread_sigmask(SIG_BLOCK, &stops, &before_);
-  }
-  ~TerminalStopsBlocked() {
-    const int saved_errno = errno;
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    errno = saved_errno;
-  }
-  TerminalStopsBlocked(const TerminalStopsBlocked&) = delete;
-  TerminalStopsBlocked& operator=(const TerminalStopsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
-
-bool set_attributes(int terminal, const termios& settings) {
-  const TerminalStopsBlocked guard;
-  int result = 0;
-  // TCSANOW: output was processed with the settings of the moment it was written, and waiting for a terminal that was
-  // stopped with Ctrl-S could last for ever.
-  do {
-    result = ::tcsetattr(terminal, TCSANOW, &settings);
-  } while (result != 0 && errno == EINTR);
-  return result == 0;
-}
-
-bool same_settings(const termios& a, const termios& b) {
-  return a.c_iflag == b.c_iflag && a.c_oflag == b.c_oflag && a.c_cflag == b.c_cflag && a.c_lflag == b.c_lflag &&
-         std::ranges::equal(a.c_cc, b.c_cc);
-}
 
 bool is_same_terminal(int a, int b) {
   struct stat first {};
@@ -113,11 +75,11 @@ InputState UserTerminal::make_raw() {
   termios now{};
   if (::tcgetattr(input_, &now) != 0) return InputState::kNotOurs;
   // A shell that stopped us unasked (SIGSTOP) may bring back our own raw settings: those are nothing to restore later.
-  if (original_ && same_settings(now, raw_)) return InputState::kRaw;
-  if (!same_settings(now, raw_)) before_raw_ = now;
+  if (original_ && same_terminal_settings(now, raw_)) return InputState::kRaw;
+  if (!same_terminal_settings(now, raw_)) before_raw_ = now;
   raw_ = before_raw_;
   ::cfmakeraw(&raw_);
-  if (!set_attributes(input_, raw_)) return InputState::kNotOurs;
+  if (!set_terminal_settings(input_, raw_)) return InputState::kNotOurs;
   original_ = before_raw_;
   // The kernel may not take every flag; compare later with what it took.
   ::tcgetattr(input_, &raw_);
@@ -126,7 +88,7 @@ InputState UserTerminal::make_raw() {
 
 void UserTerminal::restore() {
   if (!original_) return;
-  if (in_foreground()) set_attributes(input_, *original_);
+  if (in_foreground()) set_terminal_settings(input_, *original_);
   original_.reset();
   state_ = InputState::kNotOurs;
 }

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
-#include "launcher/json_text.h"
+#include "broker/base/json_text.h"
 #include "launcher/mechanism_words.h"
 
 namespace writ {

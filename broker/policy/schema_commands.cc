@@ -62,18 +62,6 @@ Status read_argument_list(const SchemaValue& value, CommandRule& rule) {
   return {};
 }
 
-Status read_arguments(const SchemaValue& value, CommandRule& rule) {
-  for (const ArgumentKey& entry : kArgumentKeys) {
-    const YamlNode* node = value.node.find(entry.key);
-    if (node == nullptr) continue;
-    if (rule.match != ArgumentMatch::kAny)
-      return value.child(*node).refuse_key("a command rule has one of 'exact', 'prefix' and 'contains'");
-    rule.match = entry.match;
-    WRIT_TRY(read_argument_list(value.child(*node), rule));
-  }
-  return {};
-}
-
 // "git push" or [git, push].
 Result<std::vector<std::string>> read_command(const SchemaValue& value) {
   std::vector<std::string> words;
@@ -125,7 +113,7 @@ Result<DraftCommand> read_command_rule(const SchemaValue& value) {
   if (effect == nullptr) return value.refuse("this command rule has no 'effect'");
   WRIT_ASSIGN(draft.program, read_path_text(value.child(*program)));
   WRIT_TRY(read_effect(value.child(*effect), rule.effect));
-  WRIT_TRY(read_arguments(value, rule));
+  WRIT_TRY(read_command_arguments(value, rule));
   WRIT_TRY(read_command_texts(value, rule));
   WRIT_TRY(read_examples(value, "match", rule.examples_matching));
   WRIT_TRY(read_examples(value, "not_match", rule.examples_not_matching));
@@ -183,6 +171,18 @@ Result<DraftCase> read_case(const SchemaValue& value) {
 }
 
 }  // namespace
+
+Status read_command_arguments(const SchemaValue& value, CommandRule& rule) {
+  for (const ArgumentKey& entry : kArgumentKeys) {
+    const YamlNode* node = value.node.find(entry.key);
+    if (node == nullptr) continue;
+    if (rule.match != ArgumentMatch::kAny)
+      return value.child(*node).refuse_key("a command rule has one of 'exact', 'prefix' and 'contains'");
+    rule.match = entry.match;
+    WRIT_TRY(read_argument_list(value.child(*node), rule));
+  }
+  return {};
+}
 
 std::span<const std::string_view> command_keys() { return kCommandKeys; }
 std::span<const std::string_view> case_keys() { return kCaseKeys; }

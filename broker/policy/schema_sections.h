@@ -1,5 +1,5 @@
-// The sections of the profile schema about places, rules, commands and cases. Internal to the profile loader. Pure; any
-// thread. Every error carries file:line:column.
+// The sections of the profile schema about places, rules, commands and cases. Internal to the profile loader, but for
+// what other files of Writ spell the same way (broker/approval). Pure; any thread. Every error carries file:line:column.
 #ifndef WRIT_BROKER_POLICY_SCHEMA_SECTIONS_H_
 #define WRIT_BROKER_POLICY_SCHEMA_SECTIONS_H_
 
@@ -36,6 +36,9 @@ namespace writ {
 [[nodiscard]] std::span<const std::string_view> rule_keys();
 [[nodiscard]] std::span<const std::string_view> command_keys();
 [[nodiscard]] std::span<const std::string_view> case_keys();
+
+// The one of `exact`, `prefix` and `contains` that the mapping `value` has; none means any arguments.
+[[nodiscard]] Status read_command_arguments(const SchemaValue& value, CommandRule& rule);
 
 // The words allow, ask and deny.
 [[nodiscard]] Status read_effect(const SchemaValue& value, Effect& effect);

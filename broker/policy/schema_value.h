@@ -1,5 +1,5 @@
-// Typed, strict readers of one YAML value: the building blocks of the profile schema. Internal to the profile loader.
-// Pure; any thread. Every error carries file:line:column.
+// Typed, strict readers of one YAML value: the building blocks of the schemas of profiles and approval files. Internal
+// to their loaders. Pure; any thread. Every error carries file:line:column.
 #ifndef WRIT_BROKER_POLICY_SCHEMA_VALUE_H_
 #define WRIT_BROKER_POLICY_SCHEMA_VALUE_H_
 

@@ -1,4 +1,4 @@
-#include "launcher/json_text.h"
+#include "broker/base/json_text.h"
 
 #include <catch2/catch.hpp>
 #include <limits>
@@ -41,6 +41,44 @@ TEST_CASE("json: indented text", "[json]") {
 TEST_CASE("json: a member set twice keeps its place and the last value", "[json]") {
   const JsonValue value = JsonObject().set("a", 1).set("b", 2).set("a", 3);
   CHECK(value.to_text() == R"({"a": 3, "b": 2})");
+}
+
+std::string read_again(std::string_view text) {
+  const Result<JsonValue> value = parse_json(text);
+  return value ? value->to_text() : "error: " + value.error().what;
+}
+
+TEST_CASE("json: what is read is written the same", "[json]") {
+  for (const char* text : {"null", "true", "-7", "18446744073709551615", "1.5", R"("a\"b\\c\n")", "[]", "{}",
+                           R"({"list": [1, {"two": [null, false]}], "empty": {}, "text": ""})"})
+    CHECK(read_again(text) == text);
+  CHECK(read_again(" {\"a\":1}\r\n") == R"({"a": 1})");
+  const std::string long_text = "\"" + std::string(100'000, 'x') + "\"";
+  CHECK(read_again(long_text) == long_text);
+}
+
+TEST_CASE("json: members are found by their key", "[json]") {
+  const Result<JsonValue> value = parse_json(R"({"a": 1, "b": "two"})");
+  REQUIRE(value);
+  const auto& object = std::get<JsonObject>(value->storage());
+  REQUIRE(object.find("b") != nullptr);
+  CHECK(std::get<std::string>(object.find("b")->storage()) == "two");
+  CHECK(object.find("c") == nullptr);
+}
+
+TEST_CASE("json: what readers disagree about is an error", "[json]") {
+  for (const char* text : {"", "{", R"({"a": 1} x)", R"({"a": 1}{"a": 2})", "[1,]", "// c\n1", "'a'", "01", "NaN",
+                           "\"\xff\"", "\"\n\"", R"("\ud800")"})
+    CHECK(read_again(text).starts_with("error: not JSON: "));
+  CHECK(read_again(R"({"a": 1, "b": 2, "a": 3})") == "error: not JSON: a key stands twice at byte 19");
+  CHECK(read_again(R"({"x": {"a": 1}, "y": {"a": 2}})") == R"({"x": {"a": 1}, "y": {"a": 2}})");
+}
+
+TEST_CASE("json: depth is bounded", "[json]") {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  CHECK(read_again(nested(kJsonDepthLimit)) == nested(kJsonDepthLimit));
+  CHECK(read_again(nested(kJsonDepthLimit + 1)).starts_with("error: "));
+  CHECK(read_again(std::string(1'000'000, '[')).starts_with("error: "));
 }
 
 }  // namespace

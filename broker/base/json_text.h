@@ -1,5 +1,5 @@
-// JsonValue, JsonArray, JsonObject: a small builder for the JSON that Writ prints (run reports, `writ doctor --json`).
-// Plain values; any thread. json_text.cc is the only file that sees Boost.JSON.
+// JsonValue, JsonArray, JsonObject: the JSON that Writ writes (run reports, `writ doctor --json`) and reads (answers to
+// questions). Plain values; any thread. json_text.cc is the only file that sees Boost.JSON.
 //
 //   JsonObject report;
 //   report.set("schema", 1).set("outcome", "exited").set("grants", std::move(grants));
@@ -7,8 +7,8 @@
 //
 // Strings are text, not bytes: what came from outside passes through escape_bytes() first. A string that is not valid
 // UTF-8 all the same is escaped when the text is made, so that the document is well-formed whatever happened before.
-#ifndef WRIT_LAUNCHER_JSON_TEXT_H_
-#define WRIT_LAUNCHER_JSON_TEXT_H_
+#ifndef WRIT_BROKER_BASE_JSON_TEXT_H_
+#define WRIT_BROKER_BASE_JSON_TEXT_H_
 
 #include <concepts>
 #include <cstddef>
@@ -18,6 +18,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "broker/base/error.h"
 
 namespace writ {
 
@@ -55,6 +57,8 @@ class JsonObject {
   // Sets the member `key`, replacing an earlier one of the same name; returns the object itself.
   JsonObject& set(std::string_view key, JsonValue value);
   [[nodiscard]] const std::vector<JsonMember>& members() const { return members_; }
+  // The value of the member `key`, or nullptr.
+  [[nodiscard]] const JsonValue* find(std::string_view key) const;
 
  private:
   std::vector<JsonMember> members_;
@@ -97,6 +101,14 @@ struct JsonMember {
   JsonValue value;
 };
 
+inline constexpr std::size_t kJsonDepthLimit = 32;  // arrays and objects inside each other
+inline constexpr std::size_t kJsonKeyLimit = 1024;  // bytes of one key
+
+// Reads one JSON document (RFC 8259) that fills `text`. Stricter than the RFC where readers disagree: a key that stands
+// twice in an object, invalid UTF-8, comments and trailing commas are errors. The caller bounds the size of `text`.
+// Errors: what is wrong, and at which byte.
+[[nodiscard]] Result<JsonValue> parse_json(std::string_view text);
+
 }  // namespace writ
 
-#endif  // WRIT_LAUNCHER_JSON_TEXT_H_
+#endif  // WRIT_BROKER_BASE_JSON_TEXT_H_
