@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/base/json_text.h"
 #include "broker/mediation/denial_log.h"
-#include "launcher/json_text.h"
 
 namespace writ {
 

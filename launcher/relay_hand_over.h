@@ -1,5 +1,5 @@
-// RelayHandOver: the relay of an interactive run, as what gives the terminal to a question and takes it back. Where a run
-// has no relay, only interrupting is left to do.
+// RelayHandOver: the relay of an interactive run, as what gives the terminal to a question and takes it back. Where a
+// run has no relay, only interrupting is left to do.
 //
 // Ownership: the relay is borrowed, or null. Threads: one.
 #ifndef WRIT_LAUNCHER_RELAY_HAND_OVER_H_

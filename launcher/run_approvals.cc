@@ -113,8 +113,8 @@ void RunApprovals::ask(std::uint64_t id, const AccessRequest& request, const Acc
   ApprovalQuestion question = question_of(request, verdict);
   question.id = QuestionId{++last_id_};
   if (!standing_path_.empty()) question.always_rule = always_rule(request);
-  Waiting waiting{id, request, {request.rights, request.path, question.asker.program, verdict.rule, {}},
-                  question.always_rule};
+  Waiting waiting{
+      id, request, {request.rights, request.path, question.asker.program, verdict.rule, {}}, question.always_rule};
   waiting.request.caller = nullptr;
   waiting_.emplace(question.id, std::move(waiting));
   if (standing_)

@@ -39,8 +39,8 @@ inline constexpr std::size_t kApprovalRecordLimit = 200;
 
 class RunApprovals final : public Questioner {
  public:
-  // `hand_over` may be null. Errors: --approve cannot be understood, or what it names cannot be used; a file of standing
-  // approvals that is wrong.
+  // `hand_over` may be null. Errors: --approve cannot be understood, or what it names cannot be used; a file of
+  // standing approvals that is wrong.
   [[nodiscard]] static Result<std::unique_ptr<RunApprovals>> open(const RunOptions& options, const RunSetup& setup,
                                                                   TerminalHandOver* hand_over);
 

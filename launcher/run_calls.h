@@ -52,7 +52,6 @@ class RunCalls {
     return approvals_ ? &approvals_->records() : nullptr;
   }
 
-
   // The capabilities that the broker may keep while it serves.
   [[nodiscard]] BrokerStage stage() const;
 

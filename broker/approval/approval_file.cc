@@ -136,14 +136,19 @@ Result<ApprovalFile> ApprovalFile::read(const std::string& path) {
   return parse(path, text);
 }
 
-ApprovalAnswer ApprovalFile::decide(const ApprovalQuestion& question) const {
+std::optional<ApprovalAnswer> ApprovalFile::find(const ApprovalQuestion& question) const {
   const auto found = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const ApprovalEntry& entry) { return matches(entry, question); });
-  if (found == entries_.end()) return denial(ApprovalCause::kFile, "nothing in " + name_ + " answers this");
+  if (found == entries_.end()) return std::nullopt;
   const ApprovalOutcome outcome = offered_part(found->outcome, offered_outcomes(question));
   std::string text = name_ + ":" + std::to_string(found->line);
   if (!found->reason.empty()) text.append(": ").append(escape_bytes(found->reason));
-  return {outcome, ApprovalCause::kFile, std::move(text)};
+  return ApprovalAnswer{outcome, ApprovalCause::kFile, std::move(text)};
+}
+
+ApprovalAnswer ApprovalFile::decide(const ApprovalQuestion& question) const {
+  if (auto known = find(question)) return std::move(*known);
+  return denial(ApprovalCause::kFile, "nothing in " + name_ + " answers this");
 }
 
 Status check_approval_file_place(const std::string& path, std::span<const std::string> writable_places) {

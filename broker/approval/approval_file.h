@@ -16,6 +16,7 @@
 #define WRIT_BROKER_APPROVAL_APPROVAL_FILE_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,7 +50,10 @@ class ApprovalFile {
   // may lie where the tool can write).
   [[nodiscard]] static Result<ApprovalFile> read(const std::string& path);
 
-  // The answer to `question`. `run` where only `once` is offered gives `once`.
+  // What an entry answers to `question`; nothing when none speaks of it.
+  [[nodiscard]] std::optional<ApprovalAnswer> find(const ApprovalQuestion& question) const;
+
+  // The answer to `question`: that of find(), or deny. `run` where only `once` is offered gives `once`.
   [[nodiscard]] ApprovalAnswer decide(const ApprovalQuestion& question) const;
 
   [[nodiscard]] std::span<const ApprovalEntry> entries() const { return entries_; }

@@ -164,8 +164,8 @@ PlaceWalk::Step PlaceWalk::step() {
   return enter(std::move(object), status, segment);
 }
 
-// A cover has no name in the file system that it comes from, and proc(5) says so behind the path at which it is mounted.
-// A directory that was really removed is answered by its old path, where nothing can be done with it.
+// A cover has no name in the file system that it comes from, and proc(5) says so behind the path at which it is
+// mounted. A directory that was really removed is answered by its old path, where nothing can be done with it.
 std::optional<StoppedPlace> PlaceWalk::stopped() const {
   constexpr std::string_view kRemoved = " (deleted)";
   std::string where = here_.valid() ? path_of_descriptor(here_.get()) : std::string();

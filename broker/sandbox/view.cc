@@ -396,7 +396,14 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
 }
 
 Status ViewBuilder::place_hidden(const Placement& placement) {
-  WRIT_TRY(mounts_->make_place(placement.path, placement.kind));  // where no tree has it: what is asked about
+  const bool asked = std::any_of(view_.asked.begin(), view_.asked.end(),
+                                 [&](const AskedTree& tree) { return tree.path == placement.path; });
+  if (asked) {
+    note(placement.path, "asked");
+    WRIT_TRY(mounts_->make_place(placement.path, placement.kind));
+    WRIT_ASSIGN(const UniqueFd cover, mounts_->make_question_cover(placement.kind));
+    return mounts_->attach(placement.path, cover.get());
+  }
   note(placement.path, placement.cover == CoverKind::kForbidden ? "denied" : "hidden");
   if (placement.kind == TreeKind::kFile) {
     WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_file(placement.cover));

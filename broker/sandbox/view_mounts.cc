@@ -216,6 +216,15 @@ Result<UniqueFd> ViewMounts::make_mask(const std::vector<MaskPlace>& places) {
   return mask;
 }
 
+Result<UniqueFd> ViewMounts::make_question_cover(TreeKind kind) {
+  const std::string path = kind == TreeKind::kFile ? "/run/writ/asked-file" : "/run/writ/asked";
+  WRIT_TRY(make_place(path, kind));
+  const std::string relative = path.substr(1);
+  if (::fchmodat(root_.get(), relative.c_str(), 0, 0) != 0)
+    return fail_errno(errno, "cannot make a cover for what is asked about");
+  return clone_original(relative.c_str());
+}
+
 void ViewMounts::remove_originals() {
   for (int i = 0; i < synthetic_files_; ++i) ::unlinkat(root_.get(), (kSyntheticFile + std::to_string(i)).c_str(), 0);
   for (std::size_t i = 0; i < kCoverKindCount; ++i) {

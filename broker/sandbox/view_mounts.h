@@ -72,6 +72,10 @@ class ViewMounts {
   // that is attached in a detached tree cannot be made read-only any more (mount_setattr(2): EINVAL).
   [[nodiscard]] static Result<UniqueFd> make_mask(const std::vector<MaskPlace>& places);
 
+  // A mount of something empty that nobody may look into, and on which something can be attached later: unlike the
+  // other covers it keeps its name in the view (/run/writ/asked), because nothing is mounted on what has none (ENOENT).
+  [[nodiscard]] Result<UniqueFd> make_question_cover(TreeKind kind);
+
   [[nodiscard]] int root() const { return root_.get(); }
 
   // Ends the assembly: the root becomes read-only and is returned as a detached tree.
