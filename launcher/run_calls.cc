@@ -44,7 +44,8 @@ Result<BpfProgram> RunCalls::make_listener_filter() const {
 }
 
 Status RunCalls::prepare_mediation(PreparedLaunch& prepared, TerminalRelay* relay) {
-  WRIT_ASSIGN(mediation_, RunMediation::prepare(setup_, prepared));
+  const Explaining explaining = options_.explain == Explain::kDenials ? Explaining::kYes : Explaining::kNo;
+  WRIT_ASSIGN(mediation_, RunMediation::prepare(setup_, prepared, explaining));
   if (options_.trace == Trace::kDenials)
     mediation_->denials().set_observer([](const DeniedAccess& denied) { print_message(denial_trace_line(denied)); });
   if (!asks(setup_.policy)) return {};
@@ -61,7 +62,9 @@ Status RunCalls::prepare(PreparedLaunch& prepared, TerminalRelay* relay) {
     WRIT_ASSIGN(prepared.content.listener_filter, companion_->listener_filter());
     return {};
   }
-  if (!prepared.view.mediated.empty() || !prepared.view.asked.empty()) WRIT_TRY(prepare_mediation(prepared, relay));
+  const bool explained = options_.explain == Explain::kDenials;
+  if (!prepared.view.mediated.empty() || !prepared.view.asked.empty() || explained)
+    WRIT_TRY(prepare_mediation(prepared, relay));
   WRIT_ASSIGN(prepared.content.listener_filter, make_listener_filter());
   return {};
 }

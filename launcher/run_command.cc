@@ -60,6 +60,7 @@ class Run {
   void warn();
   void explain_end() const;
   void list_denials() const;
+  void say_how_to_see_denials() const;
   RunFacts facts() const;
 
   const RunOptions& options_;
@@ -289,6 +290,15 @@ void Run::list_denials() const {
   for (const std::string& line : denial_lines(*calls_->denials())) print_message(line);
 }
 
+// What was never granted is simply not there for the tool, and nobody sees that it was missed. Only for a person: a
+// program that reads our standard error wants no advice.
+void Run::say_how_to_see_denials() const {
+  const bool failed = outcome_.kind == OutcomeKind::kExited && outcome_.exit_status != 0;
+  const bool told = options_.explain == Explain::kDenials || options_.verbosity == Verbosity::kQuiet;
+  if (!failed || told || options_.is_nested() || companion_ != nullptr || ::isatty(STDERR_FILENO) != 1) return;
+  print_message("the program failed; `writ run --explain …` lists what it looked for and was not granted");
+}
+
 int Run::dry_run() {
   RunFacts all = facts();
   all.outcome = nullptr;
@@ -356,6 +366,7 @@ int Run::run() {
   explain_end();
   list_denials();
   warn();
+  say_how_to_see_denials();
   if (companion_ != nullptr) outcome_.exit_status = companion_->finished(outcome_);
   return report();
 }

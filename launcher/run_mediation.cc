@@ -10,7 +10,8 @@
 
 namespace writ {
 
-Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const RunSetup& setup, PreparedLaunch& prepared) {
+Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const RunSetup& setup, PreparedLaunch& prepared,
+                                                            Explaining explaining) {
   std::unique_ptr<RunMediation> mediation(new RunMediation(setup, AccessPolicy::compile(setup.profile)));
   const IdentityMap& map = setup.identity.map;
   // Uid 0 for a tool means a user namespace whose root is an ordinary user outside, and so is the broker then
@@ -20,7 +21,7 @@ Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const RunSetup& setu
     mediation->needs_ = BrokerStage::kMediatingAsRoot;
   }
   if (!prepared.view.mediated.empty()) WRIT_TRY(mediation->prepare_changes(setup, prepared));
-  if (!prepared.view.asked.empty()) mediation->prepare_looks(prepared);
+  if (!prepared.view.asked.empty() || explaining == Explaining::kYes) mediation->prepare_looks(prepared, explaining);
   return mediation;
 }
 
@@ -50,8 +51,9 @@ Status RunMediation::prepare_changes(const RunSetup& setup, PreparedLaunch& prep
   return {};
 }
 
-void RunMediation::prepare_looks(PreparedLaunch& prepared) {
+void RunMediation::prepare_looks(PreparedLaunch& prepared, Explaining explaining) {
   LookParts parts;
+  parts.explaining = explaining;
   parts.places = AskedTrees(std::exchange(prepared.view.asked, {}));
   parts.acting = acting_;
   parts.changes = changes_.get();

@@ -27,9 +27,10 @@ namespace writ {
 
 class RunMediation {
  public:
-  // Takes the mediated and the asked trees out of `prepared`, which has some. Root's broker drops its groups. Call
+  // Takes the mediated and the asked trees out of `prepared`. Root's broker drops its groups. Call
   // before the order is given, when the profile is final.
-  [[nodiscard]] static Result<std::unique_ptr<RunMediation>> prepare(const RunSetup& setup, PreparedLaunch& prepared);
+  [[nodiscard]] static Result<std::unique_ptr<RunMediation>> prepare(const RunSetup& setup, PreparedLaunch& prepared,
+                                                                     Explaining explaining);
 
   // The calls that shall wait.
   [[nodiscard]] std::vector<TrappedCall> traps() const;
@@ -53,7 +54,7 @@ class RunMediation {
  private:
   RunMediation(const RunSetup& setup, AccessPolicy enforced);
   [[nodiscard]] Status prepare_changes(const RunSetup& setup, PreparedLaunch& prepared);
-  void prepare_looks(PreparedLaunch& prepared);
+  void prepare_looks(PreparedLaunch& prepared, Explaining explaining);
 
   AccessPolicy policy_;    // every rule as it was written
   AccessPolicy enforced_;  // what the view was made from; a change needs the word of both

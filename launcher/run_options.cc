@@ -36,6 +36,7 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   bool dry_run = false;
   bool quiet = false;
   bool trace = false;
+  bool explain = false;
   std::string nested;
   CommandSpec spec{"writ run", "Run a program in a sandbox", kFooter, {}};
   spec.options = {{"-p,--profile", "Profile by name, or a file", "NAME|FILE", &options.profile}};
@@ -54,6 +55,8 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
       {"-n,--dry-run", "Show what would be granted, run nothing", "", &dry_run},
       {"--json", "With --dry-run: print JSON", "", &options.json},
       {"-q,--quiet", "No warnings and no list of denials on standard error", "", &quiet},
+      {"--explain", "Find out what the program looks for in vain because the policy keeps it away; slower", "",
+       &explain},
       {"--trace", "Say on standard error what is denied, as it happens", "", &trace},
   };
   spec.options.insert(spec.options.end(), own.begin(), own.end());
@@ -64,6 +67,7 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
     options.nesting = *nesting;
   }
   options.mode = dry_run ? RunMode::kDryRun : RunMode::kRun;
+  options.explain = explain ? Explain::kDenials : Explain::kOff;
   options.trace = trace ? Trace::kDenials : Trace::kOff;
   options.verbosity = quiet ? Verbosity::kQuiet : Verbosity::kNormal;
   if (typed.command.empty())

@@ -13,6 +13,7 @@ namespace writ {
 
 enum class Verbosity : std::uint8_t { kNormal, kQuiet };
 enum class Trace : std::uint8_t { kOff, kDenials };
+enum class Explain : std::uint8_t { kOff, kDenials };
 enum class RunMode : std::uint8_t { kRun, kDryRun };
 
 struct RunOptions {
@@ -32,6 +33,7 @@ struct RunOptions {
   RunMode mode = RunMode::kRun;
   Verbosity verbosity = Verbosity::kNormal;
   Trace trace = Trace::kOff;
+  Explain explain = Explain::kOff;
   bool json = false;                 // --json with --dry-run
   Nesting nesting;                   // --nested, given by Writ to itself; depth 0: started by a person
   std::vector<std::string> command;  // what follows "--"

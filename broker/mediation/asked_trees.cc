@@ -68,7 +68,8 @@ tl::expected<UniqueFd, int> AskedTrees::open(const Object& object, std::uint64_t
 }
 
 std::optional<std::string> lexical_path(std::string_view place, std::string_view rest) {
-  std::string path(place);
+  std::string path(place == "/" ? "" : place);
+  const std::size_t least = path.size();
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find('/'), rest.size());
     const std::string_view name = rest.substr(0, end);
@@ -78,7 +79,7 @@ std::optional<std::string> lexical_path(std::string_view place, std::string_view
       path.append("/").append(name);
       continue;
     }
-    if (path.size() <= place.size()) return std::nullopt;
+    if (path.size() <= least) return std::nullopt;
     path.erase(path.rfind('/'));
   }
   return path;

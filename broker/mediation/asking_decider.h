@@ -41,6 +41,7 @@ class AskingDecider final : public Decider {
     return policy_.allows_plainly(request);
   }
 
+  [[nodiscard]] AccessVerdict explain(const AccessRequest& request) override { return policy_.explain(request); }
   [[nodiscard]] bool may_allow(const AccessRequest& request) const override { return policy_.may_allow(request); }
 
   // `request` was allowed for the run.

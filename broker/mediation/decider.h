@@ -62,6 +62,8 @@ class Decider {
   // True when decide() would allow it at once and for good. Asks nobody and notes nothing, because nobody may ever use
   // the answer. Where that cannot be told, false only costs time.
   [[nodiscard]] virtual bool allows_plainly(const AccessRequest&) const { return false; }
+  // What the policy says about it, for an explanation. Asks nobody and notes nothing.
+  [[nodiscard]] virtual AccessVerdict explain(const AccessRequest& request) = 0;
   // False when decide() would deny it, whoever is asked. Asks nobody and notes nothing.
   [[nodiscard]] virtual bool may_allow(const AccessRequest&) const { return true; }
 };

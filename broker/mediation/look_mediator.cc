@@ -41,6 +41,7 @@ struct LookMediator::CopiedLook : CallCopy {
   bool without_path = false;          // the object is a descriptor that the tool holds already
   std::unique_ptr<CallCopy> changes;  // the same call, for the mediator of changes
   std::optional<Approval> approval;   // what somebody answered
+  std::string missing;                // what it leads to, where the tool finds nothing there
 };
 
 LookMediator::LookMediator(LookParts parts, Decider& decider, DenialLog& denials)
@@ -113,17 +114,31 @@ Answer LookMediator::perform(std::uint64_t id, std::unique_ptr<CopiedLook> look)
   return go_on(id, *look);
 }
 
+// The host's own answer is what the tool did not get. Whoever wants a run explained may know it.
+void LookMediator::explain(const CopiedLook& look) {
+  if (parts_.explaining == Explaining::kNo || look.missing.empty()) return;
+  struct stat status {};
+  if (::fstatat(AT_FDCWD, look.missing.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+  AccessRequest request;
+  request.path = look.missing;
+  request.rights = S_ISDIR(status.st_mode) ? Rights{Right::kList} : Rights{Right::kRead};
+  const AccessVerdict verdict = decider_.explain(request);
+  if (verdict.verdict == Verdict::kDenied) (void)deny(request, verdict, *look.caller);
+}
+
 Answer LookMediator::go_on(std::uint64_t id, CopiedLook& look) {
+  explain(look);
   if (look.changes) return parts_.changes->decide(id, std::move(look.changes));
   return kBounded;
 }
 
 // In the tool's view the place is a cover that nobody can look into: the lookup ends at it.
-std::optional<LookMediator::Spot> LookMediator::locate(const CopiedLook& look) const {
+std::optional<LookMediator::Spot> LookMediator::locate(CopiedLook& look) const {
   if (look.without_path) return std::nullopt;
   const FoundPlace place = lookup_->find(look.path, look.last_link, *look.caller);
   if (place) {
     if (!*place || (*place)->descriptor.valid()) return std::nullopt;
+    if (!(*place)->object) look.missing = (*place)->path();
     const std::string path = (*place)->path();
     const auto index = parts_.places.holding(path);
     // The cover itself may be looked at: that there is such a name is no secret.
@@ -133,6 +148,7 @@ std::optional<LookMediator::Spot> LookMediator::locate(const CopiedLook& look) c
   if (place.error() != EACCES && place.error() != ENOTDIR && place.error() != ENOENT) return std::nullopt;
   const auto stop = lookup_->find_stop(look.path, look.last_link, *look.caller);
   const auto index = stop ? parts_.places.holding(stop->directory) : std::nullopt;
+  if (stop && !index) look.missing = lexical_path("/", stop->directory + "/" + stop->rest).value_or("");
   if (!index) return std::nullopt;
   const std::string inside = beneath(stop->directory, parts_.places.tree(*index).path);
   Spot spot{*index, inside.empty() ? stop->rest : inside + "/" + stop->rest};

@@ -2,6 +2,9 @@
 // into a place that may be asked about. Then the very same call completes: with a descriptor of the one file, or by the
 // kernel after the place has joined the view.
 //
+// Where a run is to be explained, it also notes which names were looked for in vain although the host has them: those
+// that the policy keeps out of the view.
+//
 // Calls that lead elsewhere go on as they would without it: to the mediator of changes where one is there, else to the
 // kernel.
 //
@@ -29,10 +32,13 @@
 
 namespace writ {
 
+enum class Explaining : std::uint8_t { kNo, kYes };
+
 struct LookParts {
   AskedTrees places;
   ActingIdentity acting;
   WriteMediator* changes = nullptr;  // borrowed; null: the tool writes natively
+  Explaining explaining = Explaining::kNo;
   // Asks init to attach the mount at the path. The answer comes to LookMediator::joined() with the same number.
   std::function<Status(std::size_t place, const AskedTree& tree)> join;
 };
@@ -72,7 +78,8 @@ class LookMediator final : public NotificationHandler {
   [[nodiscard]] int read_path(const Notification& call, CopiedLook& copy);
   [[nodiscard]] Answer perform(std::uint64_t id, std::unique_ptr<CopiedLook> look);
   [[nodiscard]] Answer go_on(std::uint64_t id, CopiedLook& look);
-  [[nodiscard]] std::optional<Spot> locate(const CopiedLook& look) const;
+  [[nodiscard]] std::optional<Spot> locate(CopiedLook& look) const;
+  void explain(const CopiedLook& look);
   [[nodiscard]] Answer ask_about(std::uint64_t id, std::unique_ptr<CopiedLook> look, const Spot& spot);
   [[nodiscard]] AccessRequest request_about(const CopiedLook& look, const Spot& spot,
                                             const tl::expected<AskedTrees::Object, int>& object) const;

@@ -18,6 +18,7 @@ class PolicyDecider : public Decider {
       : policy_(policy), enforced_(enforced), sources_(std::move(sources)) {}
 
   [[nodiscard]] AccessVerdict decide(std::uint64_t id, const AccessRequest& request) override;
+  [[nodiscard]] AccessVerdict explain(const AccessRequest& request) override { return decide(0, request); }
   [[nodiscard]] bool may_allow(const AccessRequest& request) const override;
 
  private:
