@@ -34,11 +34,12 @@ _writ_run() {
   case $previous in
     --profile | -p) _writ_profiles ;;
     --report) _writ_files ;;
+    --approve) _writ_words "ask deny" ;;
     --env | -e) mapfile -t COMPREPLY < <(compgen -A export -- "${COMP_WORDS[COMP_CWORD]}") ;;
     --timeout | -t) _writ_words "10s 60s 5m" ;;
     *)
       _writ_grant_value "$previous" ||
-        _writ_words "--profile --workspace --read --write --manifest --network --env --timeout --prefer --report --dry-run --json --quiet --help --"
+        _writ_words "--profile --workspace --read --write --manifest --network --env --timeout --prefer --approve --report --explain --trace --dry-run --json --quiet --help --"
       ;;
   esac
 }

@@ -20,7 +20,10 @@ _writ_run() {
     '--report[write a JSON report]:file:_files' \
     '(-n --dry-run)'{-n,--dry-run}'[print what would be granted and run nothing]' \
     '--json[with --dry-run: print JSON]' \
-    '(-q --quiet)'{-q,--quiet}'[no warnings]' \
+    '--approve[who answers what a rule wants asked]:answers:(ask deny)' \
+    '--explain[find out what the program looks for and was not granted]' \
+    '--trace[say what is denied as it happens]' \
+    '(-q --quiet)'{-q,--quiet}'[no warnings, no denials]' \
     '(-)1:command:_command_names -e' \
     '*::argument:_normal'
 }
