@@ -62,8 +62,8 @@ class ViewMounts {
   // Tells that from now on everything below `path` lies in a granted tree.
   void add_tree(const std::string& path) { trees_.push_back(path); }
 
-  // A detached, read-only clone of a synthetic file, of an empty one or of an empty directory; the originals vanish in
-  // finish().
+  // A detached, read-only clone of a synthetic file, whose original vanishes in finish(), of an empty one or of an
+  // empty directory. The last two need a /proc in the view.
   [[nodiscard]] Result<UniqueFd> make_synthetic_file(std::string_view content);
   [[nodiscard]] Result<UniqueFd> make_empty_file(CoverKind kind);
   [[nodiscard]] Result<UniqueFd> make_empty_directory(CoverKind kind);
@@ -101,7 +101,7 @@ class ViewMounts {
   [[nodiscard]] Result<int> open_parent(int directory, const std::string& parent);
   void forget_parent_beneath(const std::string& path);
   [[nodiscard]] Result<UniqueFd> clone_original(const std::string& name);
-  void remove_originals();
+  void remove_synthetic_files();
   [[nodiscard]] Status release_held_mount();
 
   UniqueFd root_;
