@@ -255,8 +255,7 @@ TEST_CASE("a sandbox that has ended is no place any more, and nothing of it is l
   REQUIRE(scene.attach(1, "/run", scene.tree("elsewhere", PathAccess::kWrite).get()).error == 0);
   const std::string init = "/proc/" + scene.init();
   REQUIRE(std::filesystem::exists(init));
-  scene.send("exec sleep 1000 > /run/written");
-  while (!std::filesystem::exists(scene.path("elsewhere/written"))) ::usleep(1000);
+  REQUIRE(scene.shell("exec 5> /run/written; sleep 1000 &") == "0");  // holds the tree, and outlives the shell
   scene.sandbox().kill();
   scene.sandbox().wait();
   CHECK_FALSE(std::filesystem::exists(init));
