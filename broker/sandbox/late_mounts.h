@@ -36,9 +36,9 @@ class LateMounts {
   [[nodiscard]] long settle(int first, int tool);
 
   // Attaches the borrowed `mount` as `request` says. 0 or -errno: ENOENT, ELOOP, … the place does not exist, or a link
-  // is on the way; EPERM: it lies on a mount that can be written, so it is no place of the view builder's; ENOTDIR: a
-  // file is no place for a directory, and the other way round; EEXIST: the id is in use; ENOSPC: too many trees;
-  // EINVAL: `mount` is no detached mount; EOPNOTSUPP: not possible().
+  // is on the way; EPERM: it lies on a mount that can be written, so it is no place of the view builder's; EEXIST: the
+  // id is in use; ENOSPC: too many trees; EINVAL: `mount` is no detached mount, or it is a file and the place a
+  // directory, or the other way round; EOPNOTSUPP: not possible().
   [[nodiscard]] long attach(const TreeRequest& request, int mount);
 
   // Takes away what was attached under the id and the path of `request`. 0: it has no name in the view any more, and

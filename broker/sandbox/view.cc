@@ -83,6 +83,7 @@ class ViewBuilder {
   Execution execution_of(const PathGrant& grant) const;
   Status take_denied_from_grants();
   void place_denial(const OpenedGrant& opened, const Denial& denial);
+  bool is_mediated_here(const OpenedGrant& opened) const;
   Status forbid_execution(const OpenedGrant& opened, Writing writing);
   Status protect_grant(const OpenedGrant& opened);
   Status protect_mounts(const OpenedGrant& opened, const std::vector<ProtectedMount>& mounts, PathAccess access);
@@ -367,13 +368,20 @@ Status ViewBuilder::protect_grant(const OpenedGrant& opened) {
   return {};
 }
 
+// As the profile says; and where a rule denies a name that is not there yet, because nothing else can refuse that.
+bool ViewBuilder::is_mediated_here(const OpenedGrant& opened) const {
+  if (options_.strongest_writing == Writing::kNative) return false;
+  if (is_mediated(profile_.filesystem, opened.access, opened.tree.kind)) return true;
+  return opened.access == PathAccess::kWrite && denials_.absent[tree_of(opened)] == AbsentNames::kSome;
+}
+
 Status ViewBuilder::place_grant(OpenedGrant& opened) {
   const std::string& path = opened.grant->path;
   if (!opened.link.empty()) {
     note(path, "link");
     return mounts_->make_link(path, opened.link);
   }
-  const bool mediated = is_mediated(profile_.filesystem, opened.access, opened.tree.kind);
+  const bool mediated = is_mediated_here(opened);
   const TreeRestriction restriction{mediated ? PathAccess::kRead : opened.access, opened.execution,
                                     ownership_namespace(opened)};
   auto mount = make_tree_grant(opened.tree.object.get(), restriction);
@@ -398,13 +406,9 @@ Status ViewBuilder::place_grant(OpenedGrant& opened) {
 Status ViewBuilder::place_hidden(const Placement& placement) {
   const bool asked = std::any_of(view_.asked.begin(), view_.asked.end(),
                                  [&](const AskedTree& tree) { return tree.path == placement.path; });
-  if (asked) {
-    note(placement.path, "asked");
-    WRIT_TRY(mounts_->make_place(placement.path, placement.kind));
-    WRIT_ASSIGN(const UniqueFd cover, mounts_->make_question_cover(placement.kind));
-    return mounts_->attach(placement.path, cover.get());
-  }
-  note(placement.path, placement.cover == CoverKind::kForbidden ? "denied" : "hidden");
+  const char* covered = placement.cover == CoverKind::kForbidden ? "denied" : "hidden";
+  note(placement.path, asked ? "asked" : covered);
+  if (asked) WRIT_TRY(mounts_->make_place(placement.path, placement.kind));  // where no tree has it
   if (placement.kind == TreeKind::kFile) {
     WRIT_ASSIGN(const UniqueFd empty, mounts_->make_empty_file(placement.cover));
     return mounts_->attach(placement.path, empty.get());

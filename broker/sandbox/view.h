@@ -41,7 +41,8 @@ struct ViewOptions {
   int ownership_namespace = -1;  // borrowed: init's user namespace, for translated ownership; or -1
   HostObject workspace;          // what the working directory was when it was decided on
   UniqueFd devpts;               // a devpts of the sandbox's own, or invalid: then the view gets an empty /dev/pts
-  std::string policy_notice;     // content of /run/writ/policy.json; empty: there is none
+  Writing strongest_writing = Writing::kMediated;  // kNative: nobody serves calls of this sandbox
+  std::string policy_notice;                       // content of /run/writ/policy.json; empty: there is none
   ViewAssembly assembly = ViewAssembly::kAutomatic;
   CommandView commands;
 };

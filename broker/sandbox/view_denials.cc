@@ -57,7 +57,10 @@ std::string below(std::string_view path, std::string_view tree) {
 
 class DenialPlanner {
  public:
-  explicit DenialPlanner(std::span<const DenialTree> trees) : trees_(trees) { plan_.unchangeable.resize(trees.size()); }
+  explicit DenialPlanner(std::span<const DenialTree> trees) : trees_(trees) {
+    plan_.unchangeable.resize(trees.size());
+    plan_.absent.resize(trees.size(), AbsentNames::kNone);
+  }
 
   Status deny(const std::vector<PathPattern>& patterns, Rights rights) {
     for (const PathPattern& pattern : patterns) {
@@ -96,6 +99,7 @@ class DenialPlanner {
     const bool writable = trees_[tree].access == PathAccess::kWrite && trees_[tree].kind == TreeKind::kDirectory;
     if (writable && !relative.empty() && !rights_only_execute(rights)) plan_.unchangeable[tree].push_back(relative);
     if (denied.object.valid()) return add(tree, relative, rights, denied.kind, denied.object.get());
+    if (writable && !rights_only_execute(rights)) plan_.absent[tree] = AbsentNames::kSome;
     if (!writable || rights_only_execute(rights))
       plan_.warnings.push_back(quote_bytes(trees_[tree].path + "/" + relative) +
                                " is denied and does not exist; if something outside of the sandbox makes it during "

@@ -10,6 +10,7 @@
 #define WRIT_BROKER_SANDBOX_VIEW_DENIALS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,10 +41,15 @@ struct Denial {
   UniqueFd object;  // what was found there
 };
 
+enum class AbsentNames : std::uint8_t { kNone, kSome };
+
 struct DenialPlan {
   std::vector<Denial> denials;  // sorted by tree, then by name; each place once
   // For each tree: names that can neither be changed nor made (writable trees only).
   std::vector<std::vector<std::string>> unchangeable;
+  // For each tree: whether some name in it that must not be changed or made is not there yet. Only a broker that writes
+  // the tree can refuse it.
+  std::vector<AbsentNames> absent;
   std::vector<std::string> warnings;  // escaped sentences
 
   // What a mount at `relative` of a tree may execute, where the tree itself gives `tree_execution`.

@@ -16,13 +16,15 @@
 namespace writ {
 namespace {
 
-// Names used in the root while we build; removed before the view is finished.
+// Name used in the root while we build; removed before the view is finished.
 const std::string kSyntheticFile = ".writ-synthetic-file-";
-// By CoverKind. Without any mode bit nobody but a capable user opens them; the tool has no capability, and the mount is
-// read-only, so their owner cannot give itself the bits either.
-constexpr std::array<const char*, kCoverKindCount> kEmptyFiles = {".writ-empty-file", ".writ-forbidden-file"};
-constexpr std::array<const char*, kCoverKindCount> kEmptyDirectories = {".writ-empty-directory",
-                                                                        ".writ-forbidden-directory"};
+// By CoverKind. They stay, where /proc will hide them: a file or directory that was removed can no longer be mounted on
+// (ENOENT), and a cover is where a late grant is attached (late_mounts.h). Without any mode bit nobody but a capable
+// user opens them; the tool has no capability, and the mount is read-only, so their owner cannot give itself the bits
+// either.
+constexpr std::array<const char*, kCoverKindCount> kEmptyFiles = {"proc/.writ-empty-file", "proc/.writ-forbidden-file"};
+constexpr std::array<const char*, kCoverKindCount> kEmptyDirectories = {"proc/.writ-empty-directory",
+                                                                        "proc/.writ-forbidden-directory"};
 constexpr std::array<mode_t, kCoverKindCount> kFileModes = {0444, 0};
 constexpr std::array<mode_t, kCoverKindCount> kDirectoryModes = {0555, 0};
 constexpr const char* kHeldMount = ".writ-held-mount";
@@ -216,21 +218,8 @@ Result<UniqueFd> ViewMounts::make_mask(const std::vector<MaskPlace>& places) {
   return mask;
 }
 
-Result<UniqueFd> ViewMounts::make_question_cover(TreeKind kind) {
-  const std::string path = kind == TreeKind::kFile ? "/run/writ/asked-file" : "/run/writ/asked";
-  WRIT_TRY(make_place(path, kind));
-  const std::string relative = path.substr(1);
-  if (::fchmodat(root_.get(), relative.c_str(), 0, 0) != 0)
-    return fail_errno(errno, "cannot make a cover for what is asked about");
-  return clone_original(relative.c_str());
-}
-
-void ViewMounts::remove_originals() {
+void ViewMounts::remove_synthetic_files() {
   for (int i = 0; i < synthetic_files_; ++i) ::unlinkat(root_.get(), (kSyntheticFile + std::to_string(i)).c_str(), 0);
-  for (std::size_t i = 0; i < kCoverKindCount; ++i) {
-    if (empty_files_[i] == MadeOriginal::kYes) ::unlinkat(root_.get(), kEmptyFiles[i], 0);
-    if (empty_directories_[i] == MadeOriginal::kYes) ::unlinkat(root_.get(), kEmptyDirectories[i], AT_REMOVEDIR);
-  }
 }
 
 Status ViewMounts::attach_root_for_assembly() {
@@ -259,7 +248,7 @@ Status ViewMounts::release_held_mount() {
 Result<UniqueFd> ViewMounts::finish() {
   last_parent_ = {};
   areas_.clear();
-  remove_originals();
+  remove_synthetic_files();
   WRIT_TRY(release_held_mount());
   WRIT_TRY(restrict_mount(root_.get(), abi::kMountReadOnly | abi::kMountNoSuid | abi::kMountNoDevices));
   if (!attached_) return std::move(root_);

@@ -62,8 +62,8 @@ class ViewMounts {
   // Tells that from now on everything below `path` lies in a granted tree.
   void add_tree(const std::string& path) { trees_.push_back(path); }
 
-  // A detached, read-only clone of a synthetic file, of an empty one or of an empty directory; the originals vanish in
-  // finish().
+  // A detached, read-only clone of a synthetic file, whose original vanishes in finish(), of an empty one or of an
+  // empty directory. The last two need a /proc in the view.
   [[nodiscard]] Result<UniqueFd> make_synthetic_file(std::string_view content);
   [[nodiscard]] Result<UniqueFd> make_empty_file(CoverKind kind);
   [[nodiscard]] Result<UniqueFd> make_empty_directory(CoverKind kind);
@@ -71,10 +71,6 @@ class ViewMounts {
   // A detached, read-only directory with nothing in it but `places`. All of them are made beforehand, because a mount
   // that is attached in a detached tree cannot be made read-only any more (mount_setattr(2): EINVAL).
   [[nodiscard]] static Result<UniqueFd> make_mask(const std::vector<MaskPlace>& places);
-
-  // A mount of something empty that nobody may look into, and on which something can be attached later: unlike the
-  // other covers it keeps its name in the view (/run/writ/asked), because nothing is mounted on what has none (ENOENT).
-  [[nodiscard]] Result<UniqueFd> make_question_cover(TreeKind kind);
 
   [[nodiscard]] int root() const { return root_.get(); }
 
@@ -105,7 +101,7 @@ class ViewMounts {
   [[nodiscard]] Result<int> open_parent(int directory, const std::string& parent);
   void forget_parent_beneath(const std::string& path);
   [[nodiscard]] Result<UniqueFd> clone_original(const std::string& name);
-  void remove_originals();
+  void remove_synthetic_files();
   [[nodiscard]] Status release_held_mount();
 
   UniqueFd root_;

@@ -30,6 +30,10 @@ LAYERS = ["user_namespace", "view", "locked_view", "pid_namespace", "network_nam
           "uts_namespace", "cgroup_namespace", "landlock", "seccomp"]
 
 
+# The programs that start sandboxes, as /proc/PID/comm cuts their names.
+BROKERS = ("writ", "spawner_bench", "late-grants-tes")
+
+
 class Skip(Exception):
     """The host cannot show what the test is about."""
 
@@ -55,7 +59,8 @@ class _Programs:
         if not os.path.exists(target):
             sources = {"writ": (["WRIT_BIN", "WRIT"], "build/release/bin/writ"),
                        "deny-syscalls": (["WRIT_DENY_SYSCALLS"], "build/release/bin/deny-syscalls"),
-                       "old-mount-kernel": (["WRIT_OLD_MOUNT_KERNEL"], "build/release/bin/old-mount-kernel")}
+                       "old-mount-kernel": (["WRIT_OLD_MOUNT_KERNEL"], "build/release/bin/old-mount-kernel"),
+                       "late-grants-test": (["WRIT_LATE_GRANTS"], "build/release/bin/late-grants-test")}
             shutil.copy(_program(*sources[name]), target)
             os.chmod(target, 0o755)
         return target
@@ -279,7 +284,7 @@ def orphaned_inits():
         try:
             if line.startswith(b"writ-init\0"):
                 parent = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1]
-                if pathlib.Path(f"/proc/{parent}/comm").read_text(encoding="ascii").strip() not in ("writ", "spawner_bench"):
+                if pathlib.Path(f"/proc/{parent}/comm").read_text(encoding="ascii").strip() not in BROKERS:
                     found.append(pid)
         except OSError:
             continue
@@ -338,6 +343,10 @@ def old_mount_kernel(case):
 
 def writ_program():
     return _programs.path("writ")
+
+
+def late_grants_program():
+    return _programs.path("late-grants-test")
 
 
 def need(*programs):
