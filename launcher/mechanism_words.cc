@@ -21,11 +21,14 @@ constexpr auto kMechanisms = std::to_array<MechanismWords>({
     {"no_execute_mount", kOneMount},
     {"network_namespace", "made beside other work, nothing for each connection"},
     {"separate_sandbox", "one more launch, some milliseconds, each time the command runs"},
-    {"not_in_force", "nothing: denied until a person can be asked while the program runs"},
+    {"not_in_force", "nothing: denied"},
     {"host_network", "nothing"},
     {"on_behalf", "some 0.1 ms for each connection, nothing for what is sent"},
+    {"asked", "some 10 µs for each call that names a file, and somebody's time"},
+    {"written_by_broker", "some 10 µs for each call that changes it; nothing for what is read and written in files"},
+    {"refused_by_broker", "nothing beyond the broker's writing"},
 });
-static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kOnBehalf) + 1);
+static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kRefusedByBroker) + 1);
 
 constexpr std::array<LimitWords, 9> kLimits = {{
     {"wall_time", "a timer of Writ's: SIGTERM, then SIGKILL for the whole sandbox", "nothing"},

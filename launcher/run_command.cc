@@ -201,6 +201,7 @@ LaunchRequest Run::launch_request() {
   request.policy_notice = setup_->policy_notice;
   request.landlock_abi = landlock_abi_;
   if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
+  if (companion_ != nullptr) request.strongest_writing = Writing::kNative;
   if (companion_ == nullptr && !setup_->profile.filesystem.asked.empty()) request.late_grants = LateGrants::kPossible;
   if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
   return request;

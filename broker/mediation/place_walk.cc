@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "broker/kernel/raw_syscall.h"
-#include "broker/sandbox/host_path.h"
 
 namespace writ {
 namespace {
@@ -164,14 +163,10 @@ PlaceWalk::Step PlaceWalk::step() {
   return enter(std::move(object), status, segment);
 }
 
-// A cover has no name in the file system that it comes from, and proc(5) says so behind the path at which it is
-// mounted. A directory that was really removed is answered by its old path, where nothing can be done with it.
 std::optional<StoppedPlace> PlaceWalk::stopped() const {
-  constexpr std::string_view kRemoved = " (deleted)";
-  std::string where = here_.valid() ? path_of_descriptor(here_.get()) : std::string();
-  if (where.empty() || where.front() != '/' || entering_.empty()) return std::nullopt;
-  if (where.ends_with(kRemoved)) where.resize(where.size() - kRemoved.size());
-  StoppedPlace stopped{std::move(where), entering_};
+  const std::optional<std::string> where = here_.valid() ? path_of_place(here_.get()) : std::nullopt;
+  if (!where || entering_.empty()) return std::nullopt;
+  StoppedPlace stopped{*where, entering_};
   for (const std::string& segment : rest_) stopped.rest.append("/").append(segment);
   return stopped;
 }

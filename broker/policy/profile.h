@@ -66,7 +66,7 @@ struct FilesystemPolicy {
   std::vector<std::string> hide;
   // What deny rules say about places inside of granted trees. They hold also against a grant that names the very path.
   std::vector<PathPattern> deny_all;      // invisible
-  std::vector<PathPattern> deny_write;    // existing: read-only; new: quarantined
+  std::vector<PathPattern> deny_write;    // existing: read-only; new: refused
   std::vector<PathPattern> deny_execute;  // existing: not executable
   std::vector<AskedPlace> asked;          // each of them is in deny_all as well
   std::vector<PathShield> shields;        // made by meet(), lowered by lower_rules(); a file cannot write them

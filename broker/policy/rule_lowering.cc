@@ -13,13 +13,13 @@
 namespace writ {
 namespace {
 
-constexpr std::array<std::string_view, 13> kMechanismTexts = {
+constexpr std::array<std::string_view, 15> kMechanismTexts = {
     "a read-only mount in the view",
     "a writable mount in the view",
     "not in the view: for the tool it does not exist",
     "covered by something empty",
+    "a read-only mount over it; where nothing is yet, the broker writes the tree and refuses it",
     "a read-only mount over it; a new one is put into quarantine",
-    "put into quarantine when it appears",
     "a mount from which nothing is executed",
     "a network of its own, with nothing but its own loopback",
     "run by the broker in a sandbox of its own",
@@ -27,6 +27,8 @@ constexpr std::array<std::string_view, 13> kMechanismTexts = {
     "the host's network, which nothing filters",
     "connected or bound by the broker on the host, which hands the socket over",
     "asked: the call waits while somebody decides",
+    "written by the broker, call by call",
+    "refused by the broker, which writes the tree",
 };
 
 constexpr Rights kLookRights{Right::kRead, Right::kList};
@@ -237,6 +239,13 @@ class Lowerer {
     });
   }
 
+  // As far as a profile tells: the view decides for each tree whether there is something to refuse (view_writing.h).
+  [[nodiscard]] bool is_mediated() const {
+    const FilesystemPolicy& filesystem = result_.profile.filesystem;
+    return filesystem.writing == Writing::kMediated &&
+           (!filesystem.protect.empty() || !filesystem.deny_write.empty() || !filesystem.deny_all.empty());
+  }
+
   [[nodiscard]] Mechanism mechanism_of(const PolicyRule& entry) const {
     if (const auto* pattern = std::get_if<PathPattern>(&entry.rule.resource))
       return is_grant_like(entry) || entry.kind == RuleKind::kBuiltIn ? mechanism_of_allow(entry, *pattern)
@@ -250,7 +259,8 @@ class Lowerer {
 
   [[nodiscard]] Mechanism mechanism_of_allow(const PolicyRule& entry, const PathPattern& pattern) const {
     if (entry.kind == RuleKind::kWritten && !allowed_in(pattern).covers(kLookRights)) return Mechanism::kNotInForce;
-    return entry.rule.rights.has(Right::kWrite) ? Mechanism::kWritableMount : Mechanism::kReadOnlyMount;
+    if (!entry.rule.rights.has(Right::kWrite)) return Mechanism::kReadOnlyMount;
+    return entry.kind != RuleKind::kBuiltIn && is_mediated() ? Mechanism::kWrittenByBroker : Mechanism::kWritableMount;
   }
 
   [[nodiscard]] Mechanism mechanism_of_denial(const PolicyRule& entry, const PathPattern& pattern) const {
@@ -258,7 +268,9 @@ class Lowerer {
       return is_asked(entry.rule, pattern) ? Mechanism::kAsked : Mechanism::kNotInForce;
     if (!is_reached(pattern)) return Mechanism::kNotInView;
     if (entry.rule.rights.has(Right::kRead) || entry.rule.rights.has(Right::kList)) return Mechanism::kCovered;
-    return entry.rule.rights.has(Right::kWrite) ? Mechanism::kReadOnlyCover : Mechanism::kNoExecuteMount;
+    if (!entry.rule.rights.has(Right::kWrite)) return Mechanism::kNoExecuteMount;
+    if (is_mediated()) return Mechanism::kRefusedByBroker;
+    return entry.kind == RuleKind::kProtected ? Mechanism::kQuarantine : Mechanism::kReadOnlyCover;
   }
 
   const std::vector<PolicyRule> rules_;

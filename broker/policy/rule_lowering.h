@@ -17,7 +17,7 @@ enum class Mechanism : std::uint8_t {
   kNotInView,         // deny, ask: no allow reaches it, so it does not exist
   kCovered,           // deny read inside of an allowed tree: covered by an empty file or directory
   kReadOnlyCover,     // deny write inside of a writable tree: a read-only mount of the object itself
-  kQuarantine,        // deny write of a name that does not exist yet: taken away when it appears
+  kQuarantine,        // a protected name: the same, and a new one is taken away when it appears
   kNoExecuteMount,    // deny execute
   kNetworkNamespace,  // no address but the sandbox's own loopback exists
   kSeparateSandbox,   // commands: the executable is reached through the broker only
@@ -25,6 +25,8 @@ enum class Mechanism : std::uint8_t {
   kHostNetwork,       // network: host gives it, and nothing filters there
   kOnBehalf,          // addresses: the broker connects or binds on the host and hands the socket over
   kAsked,             // ask: the call waits while somebody decides
+  kWrittenByBroker,   // allow write: read-only in the view, and the broker performs what changes it
+  kRefusedByBroker,   // deny write there: refused call by call, also where nothing is yet
 };
 [[nodiscard]] std::string_view mechanism_text(Mechanism mechanism);  // a phrase for people
 

@@ -142,9 +142,9 @@ Status LaunchPreparation::make_view() {
   if (request_.assembly == ViewAssembly::kAttached) WRIT_TRY(own_mount_namespace(broker_));
   auto make_options = [&] {
     UniqueFd devpts(request_.devpts.valid() ? ::fcntl(request_.devpts.get(), F_DUPFD_CLOEXEC, 3) : -1);
-    return ViewOptions{request_.home,      request_.user_name, request_.identity,      request_.ownership_namespace,
-                       request_.workspace, std::move(devpts),  request_.policy_notice, request_.assembly,
-                       command_view()};
+    return ViewOptions{request_.home,      request_.user_name, request_.identity,          request_.ownership_namespace,
+                       request_.workspace, std::move(devpts),  request_.strongest_writing, request_.policy_notice,
+                       request_.assembly,  command_view()};
   };
   auto view = build_view(profile_, make_options());
   // Kernels before 6.15 attach nothing to a detached tree: EINVAL (move_mount(2)).

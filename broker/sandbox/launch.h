@@ -59,6 +59,7 @@ struct LaunchRequest {
   ProgramUnderRules program_under_rules = ProgramUnderRules::kYes;
   // Without a view there are none, whatever is asked for: PreparedLaunch::content says what was decided.
   LateGrants late_grants = LateGrants::kNever;
+  Writing strongest_writing = Writing::kMediated;  // kNative: nobody will serve the calls of mediated trees
 };
 
 // How one layer stands; errno 0 and active: in force.

@@ -139,7 +139,7 @@ commands:
 def test_rules_and_commands(case):
     case.write("ruled.yaml", RULED)
     found = answer(case, "ruled.yaml", "read", "/srv/x", status=ASK)
-    expect_equal((found["decision"], found["mechanism"]), ("ask", "not_in_force"))
+    expect_equal((found["decision"], found["mechanism"]), ("ask", "asked"))
     found = answer(case, "ruled.yaml", "read", "closed", status=DENY)
     expect_equal((found["reason"], found["place"]), ("for nobody", "ruled.yaml:6"))
     expect_in("deny wins", found["change"]["advice"])
