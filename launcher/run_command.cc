@@ -218,6 +218,7 @@ LaunchRequest Run::launch_request() {
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
   request.policy_notice = setup_->policy_notice;
   request.landlock_abi = landlock_abi_;
+  request.floor = streams_->landlock_floor();
   if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
   request.listener_filter = setup_->listener_filter;
   if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
