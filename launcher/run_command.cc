@@ -200,6 +200,7 @@ LaunchRequest Run::launch_request() {
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
   request.policy_notice = setup_->policy_notice;
   request.landlock_abi = landlock_abi_;
+  request.floor = streams_->landlock_floor();
   if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
   if (companion_ != nullptr) request.strongest_writing = Writing::kNative;
   if (companion_ == nullptr && !setup_->profile.filesystem.asked.empty()) request.late_grants = LateGrants::kPossible;

@@ -113,6 +113,19 @@ void add_setup(JsonObject& report, const RunSetup& setup) {
   report.set("attenuations", attenuations_json(setup.attenuations));
 }
 
+std::string_view floor_name(const PreparedLaunch& prepared) {
+  if (prepared.layers[static_cast<std::size_t>(Layer::kLandlock)].state != LayerState::kActive) return "none";
+  switch (prepared.floor) {
+    case LandlockCoverage::kWrites:
+      return "writes";
+    case LandlockCoverage::kWritesAndTruncation:
+      return "writes_and_truncation";
+    case LandlockCoverage::kEverything:
+      return "everything";
+  }
+  return "none";
+}
+
 std::string bounds_text(const RunSetup& setup) {
   std::string text;
   for (const Bound& bound : setup.bounds) text.append("\nbounded by: ").append(bound.name);
@@ -162,6 +175,7 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("program", escape_bytes(facts.prepared->program.path));
     report.set("layers", layers_json(facts.prepared->layers));
     report.set("landlock_abi", facts.landlock_abi);
+    report.set("landlock_floor", std::string(floor_name(*facts.prepared)));
     report.set("seccomp_instructions", facts.prepared->content.filter.size());
     report.set("grants", grants_json(facts.prepared->view));
   }

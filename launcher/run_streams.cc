@@ -116,6 +116,7 @@ void RunStreams::pass_on_input_offset() const {
 }
 
 Status RunStreams::grant_others(const BrokerStart& broker, StreamGiver giver) {
+  if (is_file_without_name(STDIN_FILENO)) floor_ = LandlockCoverage::kWritesAndTruncation;
   for (int number = 0; number < 3; ++number) {
     if (is_terminal_[static_cast<std::size_t>(number)]) continue;
     WRIT_ASSIGN(const StreamKind kind, classify_stream(number));

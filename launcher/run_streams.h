@@ -12,6 +12,7 @@
 
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
+#include "broker/kernel/landlock.h"
 #include "broker/policy/profile.h"
 #include "broker/sandbox/broker_start.h"
 #include "broker/sandbox/identity.h"
@@ -42,6 +43,8 @@ class RunStreams {
   [[nodiscard]] std::vector<GrantedDescriptor> descriptors() const;
   // Descriptor of the tool that becomes its controlling terminal, or -1.
   [[nodiscard]] int terminal_number() const;
+  // What the floor must handle: a file without a name on standard input could be truncated through its name in /proc.
+  [[nodiscard]] LandlockCoverage landlock_floor() const { return floor_; }
   // The devpts instance for the view; given away once.
   [[nodiscard]] UniqueFd take_devpts() { return std::move(devpts_); }
   [[nodiscard]] TerminalRelay* relay() { return relay_.get(); }
@@ -65,6 +68,7 @@ class RunStreams {
   void pass_on_input_offset() const;
   void copy(OutputPipe& pipe);
 
+  LandlockCoverage floor_ = LandlockCoverage::kWrites;
   std::array<int, 3> sources_{0, 1, 2};  // what the tool gets, by its number
   std::array<bool, 3> is_terminal_{};
   std::vector<UniqueFd> owned_;  // our copies of what the tool gets

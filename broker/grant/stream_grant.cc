@@ -56,6 +56,12 @@ Result<StreamKind> classify_unnamed_file(int fd, int flags) {
 
 }  // namespace
 
+bool is_file_without_name(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 0 &&
+         !name_of_descriptor(fd).starts_with("/memfd:");
+}
+
 Result<StreamKind> classify_stream(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
   struct stat status {};

@@ -23,6 +23,10 @@ enum class StreamKind : std::uint8_t {
 // because its tool could shorten it under somebody who has mapped it (SIGBUS).
 [[nodiscard]] Result<StreamKind> classify_stream(int fd);
 
+// True for a regular file without a name (a here-document, tempfile.TemporaryFile) that is no memory file. A tool that
+// gets it as standard input can name it through /proc/self/fd, on a mount of the host: only Landlock bounds that.
+[[nodiscard]] bool is_file_without_name(int fd);
+
 // Opens the regular file behind the borrowed `fd` again through a read-only mount, at the same offset: no change of
 // content, mode, times or attributes is possible through the result, nor through /proc/self/fd. Needs mount authority.
 // Errors: those of open_tree(2), mount_setattr(2), open(2); ESTALE when the file cannot be found by its name.

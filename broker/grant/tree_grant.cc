@@ -40,14 +40,28 @@ Result<OpenedTree> open_host_tree(const std::string& path) {
   return tree;
 }
 
-Result<UniqueFd> make_tree_grant(int object, const TreeRestriction& restriction) {
+namespace {
+
+std::uint64_t attributes_of(const TreeRestriction& restriction) {
   std::uint64_t attributes = abi::kMountNoSuid | abi::kMountNoDevices;
   if (restriction.access == PathAccess::kRead) attributes |= abi::kMountReadOnly;
   if (restriction.execution == Execution::kDenied) attributes |= abi::kMountNoExecute;
-  if (restriction.ownership_namespace < 0) return clone_restricted_tree(object, "", attributes);
+  return attributes;
+}
+
+Result<UniqueFd> clone_under(int object, const TreeRestriction& restriction) {
+  if (restriction.ownership_namespace < 0) return clone_restricted_tree(object, "", attributes_of(restriction));
   WRIT_ASSIGN(UniqueFd tree, clone_mount_tree(object, ""));
   WRIT_TRY(idmap_mount_tree(tree.get(), restriction.ownership_namespace));
-  WRIT_TRY(restrict_mount_tree(tree.get(), attributes));
+  WRIT_TRY(restrict_mount_tree(tree.get(), attributes_of(restriction)));
+  return tree;
+}
+
+}  // namespace
+
+Result<UniqueFd> make_tree_grant(int object, const TreeRestriction& restriction) {
+  WRIT_ASSIGN(UniqueFd tree, clone_under(object, restriction));
+  if (restriction.access == PathAccess::kRead) try_to_skip_access_times(tree.get());
   return tree;
 }
 

@@ -78,6 +78,8 @@ inline constexpr std::uint64_t kMountReadOnly = 0x1;
 inline constexpr std::uint64_t kMountNoSuid = 0x2;
 inline constexpr std::uint64_t kMountNoDevices = 0x4;
 inline constexpr std::uint64_t kMountNoExecute = 0x8;
+inline constexpr std::uint64_t kMountNoAccessTimes = 0x10;  // MOUNT_ATTR_NOATIME, one of the values of the next mask
+inline constexpr std::uint64_t kMountAccessTimesMask = 0x70;
 inline constexpr std::uint64_t kMountNoSymlinkFollow = 0x200000;
 inline constexpr std::uint64_t kMountIdmap = 0x100000;
 

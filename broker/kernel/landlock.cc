@@ -16,10 +16,18 @@ constexpr std::uint64_t kFileRights = abi::kLandlockExecute | abi::kLandlockRead
 
 std::uint64_t handled_rights(LandlockCoverage coverage, int abi_version) {
   const std::uint64_t all = landlock_all_rights(abi_version);
-  // TRUNCATE is looked up on every open, also one for reading (security/landlock/fs.c, hook_file_open), so handling it
-  // would cost each open. Outside the view a tool can only name what it got as a stream, through /proc/self/fd, and
-  // those are read-only mounts or write-only pipes where it matters (broker/grant/stream_grant.h).
-  return coverage == LandlockCoverage::kEverything ? all : all & ~(kReadRights | abi::kLandlockTruncate);
+  switch (coverage) {
+    case LandlockCoverage::kWrites:
+      // TRUNCATE is looked up on every open, also one for reading (security/landlock/fs.c, hook_file_open). Outside the
+      // view a tool can only name what it got as a stream, through /proc/self/fd. Of those, only a file without a name
+      // on standard input is neither a read-only mount nor the tool's to truncate anyway (broker/grant/stream_grant.h).
+      return all & ~(kReadRights | abi::kLandlockTruncate);
+    case LandlockCoverage::kWritesAndTruncation:
+      return all & ~kReadRights;
+    case LandlockCoverage::kEverything:
+      return all;
+  }
+  return all;
 }
 
 Status add_rule(int ruleset, const LandlockRule& rule, std::uint64_t handled) {

@@ -78,6 +78,12 @@ Result<UniqueFd> clone_restricted_tree(int directory, const std::string& path, s
   return clone;
 }
 
+void try_to_skip_access_times(int tree) {
+  const abi::MountAttributes attributes{abi::kMountNoAccessTimes, abi::kMountAccessTimesMask, 0, 0};
+  const unsigned flags = AT_EMPTY_PATH | abi::kAtRecursive;
+  [[maybe_unused]] const long refused = raw_syscall(SYS_mount_setattr, tree, "", flags, &attributes, sizeof attributes);
+}
+
 Status restrict_mount(int mount, std::uint64_t attributes) {
   return set_attributes(mount, AT_EMPTY_PATH, {attributes, 0, 0, 0}, "cannot restrict a mount");
 }

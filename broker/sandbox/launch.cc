@@ -215,7 +215,8 @@ Status LaunchPreparation::make_landlock() {
   std::vector<OpenedTree> opened;
   const bool view = active(Layer::kView);
   const bool everything = !view || profile_.syscalls.base == SyscallBase::kStrict;
-  plan.coverage = everything ? LandlockCoverage::kEverything : LandlockCoverage::kWrites;
+  plan.coverage = everything ? LandlockCoverage::kEverything : request_.floor;
+  prepared_.floor = plan.coverage;
   const bool no_network = profile_.network == NetworkMode::kNone;
   const bool may_lose_network = profile_.requirement(Layer::kNetworkNamespace) == Requirement::kPrefer;
   plan.tcp = no_network && may_lose_network ? LandlockTcp::kDenied : request_.tcp;

@@ -54,7 +54,8 @@ struct LaunchRequest {
   std::string policy_notice;   // what the tool is told of its rules, as /run/writ/policy.json; may be empty
   BpfProgram listener_filter;  // empty: no listener
   int landlock_abi = 0;
-  LandlockTcp tcp = LandlockTcp::kUnrestricted;  // kDenied: the broker makes every TCP connection for the tool
+  LandlockTcp tcp = LandlockTcp::kUnrestricted;        // kDenied: the broker makes every TCP connection for the tool
+  LandlockCoverage floor = LandlockCoverage::kWrites;  // the least; more where there is no view, and for `strict`
   ViewAssembly assembly = ViewAssembly::kAutomatic;
   ProgramUnderRules program_under_rules = ProgramUnderRules::kYes;
   // Without a view there are none, whatever is asked for: PreparedLaunch::content says what was decided.
@@ -76,6 +77,7 @@ struct PreparedLaunch {
   View view;
   Program program;
   UniqueFd landlock_ruleset;
+  LandlockCoverage floor = LandlockCoverage::kWrites;  // what the ruleset handles
   LayerStatuses layers;
   std::optional<SeccompListener> listener;  // after start_prepared(), where the plan has a listener filter
 };

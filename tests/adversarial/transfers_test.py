@@ -15,6 +15,7 @@ WAYS = ("copy_file_range", "sendfile", "splice", "clone", "clone_range", "punch"
 # Moving into an object that was given for something else; ext4 and tmpfs cannot clone extents.
 OPTIONAL = {"clone": "not on this file system", "clone_range": "not on this file system"}
 CHANGES = ("shorten", "lengthen", "write", "punch", "map")
+EVERY_CHANGE = (*CHANGES, *(f"again-{change}" for change in CHANGES), "shorten-by-name", "shorten-by-opening")
 F_ADD_SEALS, SEALS = 1033, 0x1 | 0x2 | 0x4 | 0x8
 
 
@@ -128,7 +129,7 @@ def memory_file(sealed):
 @attack("31_memory_file_on_standard_input")
 def _(trial):
     """Somebody outside has mapped it: shortened, the next look at it ends him with SIGBUS."""
-    for change in (*CHANGES, *(f"again-{change}" for change in CHANGES)):
+    for change in EVERY_CHANGE:
         def fresh(fd):
             os.ftruncate(fd, 0)
             os.pwrite(fd, MARKER.encode() + b"." * 8192, 0)
@@ -150,7 +151,7 @@ def _(trial):
 @attack("31_removed_file_on_standard_input")
 def _(trial):
     """tempfile.TemporaryFile and the like: open for both, without a name, and looked at again afterwards."""
-    for change in (*CHANGES, *(f"again-{change}" for change in CHANGES)):
+    for change in EVERY_CHANGE:
         with tempfile.TemporaryFile(dir=trial.outside) as file:
             if trial.uid:
                 os.fchown(file.fileno(), trial.uid, trial.uid)

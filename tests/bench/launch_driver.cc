@@ -191,10 +191,16 @@ std::int64_t microseconds(const timeval& time) { return std::int64_t{time.tv_sec
   std::exit(kFailed);
 }
 
-Measurement launch(const Command& command, int output) {
-  const FileActions actions(command, output);
+// What a shell's `> file` does. Not O_APPEND: `>> file` is another stream, which some launchers treat differently.
+void empty_output(int output) {
   if (::ftruncate(output, 0) != 0 && errno != EINVAL)  // EINVAL: /dev/null, which has nothing to cut
     complain(kFailed, "cannot empty the output file", std::strerror(errno));
+  if (::lseek(output, 0, SEEK_SET) < 0) complain(kFailed, "cannot rewind the output file", std::strerror(errno));
+}
+
+Measurement launch(const Command& command, int output) {
+  const FileActions actions(command, output);
+  empty_output(output);
   pid_t pid = -1;
   int status = 0;
   rusage usage{};
@@ -288,8 +294,7 @@ int main(int argc, char** argv) {
   std::vector<Command> commands;
   while (!words.at_end()) commands.push_back(parse_command(words));
   if (commands.empty()) complain(kWrongCall, "usage", "launch_driver [OPTION…] ::: NAME [SETTING…] -- PROGRAM …");
-  // O_APPEND: after each ftruncate the next command writes at the start again.
-  const int output = ::open(options.output, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  const int output = ::open(options.output, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (output < 0) complain(kFailed, options.output, std::strerror(errno));
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) complain(kFailed, "cannot adopt orphans", std::strerror(errno));
   if (options.cpu >= 0) stay_on_processor(options.cpu);

@@ -44,6 +44,16 @@ def test_without_options_the_workspace_and_the_system_are_there(case):
         expect_equal((path, shown), (path, "1\n"))
 
 
+def test_reading_thinks_of_access_times_only_where_they_can_change(case):
+    """Real root alone may say so; an ordinary user's mounts keep what the host has (mount_namespaces(7))."""
+    script = "import os, sys; print(*(bool(os.statvfs(place).f_flag & os.ST_NOATIME) for place in sys.argv[1:]))"
+    host_usr = bool(os.statvfs("/usr").f_flag & os.ST_NOATIME)
+    host_workspace = bool(os.statvfs(case.workspace).f_flag & os.ST_NOATIME)
+    real_root = case.runs_as_root and pathlib.Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
+    shown = case.output(program=["/usr/bin/python3", "-c", script, "/usr", case.workspace])
+    expect_equal(shown.split(), [str(real_root or host_usr), str(host_workspace)])
+
+
 def test_nothing_outside_is_changed(case):
     """Touches files of this test only, so that a sandbox that does not hold harms nobody."""
     case.write_home("private", "mine\n")

@@ -20,7 +20,7 @@ SCHEMA = {"schema": str, "schema_version": int, "writ_version": str, "command": 
           "environment": [str],
           "limits": {"wall_time_ms?": int, "cpu_seconds?": int, "address_space_bytes?": int, "file_size_bytes?": int,
                      "processes": int, "open_files": int, "tmp_size_bytes": int, "shm_size_bytes": int},
-          "program": str, "layers": [{"layer": str, "state": str, "reason?": str}], "landlock_abi": int,
+          "program": str, "layers": [{"layer": str, "state": str, "reason?": str}], "landlock_abi": int, "landlock_floor": str,
           "seccomp_instructions": int, "grants": [{"path": str, "kind": str}], "warnings": [str],
           "persistence_not_listed": int, "persistence_events_lost": int, "terminal_sequences_dropped": int,
           "persistence": [{"path": str, "what": str, "action": str, "times": int, "kept_at?": str}],
@@ -61,11 +61,20 @@ def test_the_schema(case):
     assert {grant["kind"] for grant in report["grants"]} <= GRANT_KINDS, report["grants"]
 
 
+def test_the_floor_also_bounds_truncation_where_the_input_has_no_name(case):
+    with open(case.write("unnamed", "text\n"), encoding="utf-8") as file:
+        (case.workspace / "unnamed").unlink()
+        expect_equal(case.report(stdin=file)[1]["landlock_floor"], "writes_and_truncation")
+    with open(case.write("input", "text\n"), encoding="utf-8") as file:
+        expect_equal(case.report(stdin=file)[1]["landlock_floor"], "writes")
+
+
 def test_every_layer_is_active_on_this_host(case):
     for profile in ("default", "readonly", "build", "python", "node", "git", "shell", "strict"):
         _, report = case.report("--profile", profile)
         expect_equal([(layer["layer"], layer["state"]) for layer in report["layers"]], [(name, "active") for name in LAYERS])
         assert report["landlock_abi"] > 0 and report["seccomp_instructions"] > 20
+        expect_equal(report["landlock_floor"], "everything" if profile == "strict" else "writes")
         expect_equal(report["warnings"], [])
     _, report = case.report("--network", "host")
     states = {layer["layer"]: layer["state"] for layer in report["layers"]}

@@ -118,14 +118,16 @@ static int store_through_mapping(int fd) {
   return escaped("stored through a mapping");
 }
 
-// 31: a memory file that others have mapped. arguments: descriptor, what
+// 31: a memory file that others have mapped, or a file without a name. arguments: descriptor, what
 static int change_memory_file(int argc, char** argv) {
   (void)argc;
   int fd = atoi(argv[0]);
   const char* what = argv[1];
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  if (strcmp(what, "shorten-by-name") == 0) return judge(truncate(path, 0), "shortened");
+  if (strcmp(what, "shorten-by-opening") == 0) return judge(open(path, O_RDONLY | O_TRUNC), "shortened");
   if (strncmp(what, "again-", 6) == 0) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     fd = open(path, O_RDWR);
     if (fd < 0) return stopped(errno);
     what += 6;
