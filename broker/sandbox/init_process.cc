@@ -34,6 +34,8 @@ namespace {
 
 constexpr std::size_t kToolStackSize = std::size_t{64} << 10;
 
+enum class HostMounts : std::uint8_t { kPresent, kGone };
+
 // The state of one init. One object in static storage: init must not allocate.
 struct Init {
   int control = -1;
@@ -45,6 +47,7 @@ struct Init {
   std::array<std::int32_t, kLayerCount> layer_errors{};
   SetupStep namespace_steps_failed[kLayerCount] = {};
   std::uint32_t degraded = 0;
+  HostMounts host_mounts = HostMounts::kPresent;
   int tool = -1;
   int tool_pidfd = -1;
 };
@@ -114,7 +117,10 @@ void leave_host_mounts(const InitOptions& options) {
   const long empty = raw_syscall(SYS_fsmount, context, abi::kFsmountCloexec, abi::kMountReadOnly);
   raw_syscall(SYS_close, context);
   if (empty < 0) return;
-  if (pivot_into_view(static_cast<int>(empty)) < 0) raw_syscall(SYS_chdir, "/");
+  if (pivot_into_view(static_cast<int>(empty)) >= 0)
+    init.host_mounts = HostMounts::kGone;
+  else
+    raw_syscall(SYS_chdir, "/");
   raw_syscall(SYS_close, empty);
 }
 
@@ -205,7 +211,9 @@ void enter_view() {
   const ChildPlan& plan = *init.plan;
   if (!wanted(Layer::kUserNamespace)) require(SetupStep::kAssembleView, make_all_mounts_private());
   const int view = init.received.descriptors[static_cast<std::size_t>(plan.view_index)];
-  require(SetupStep::kPivotRoot, pivot_into_view(view));
+  // The host's mounts are gone in both cases. Where only the empty file system is left, the view may lie on it.
+  const bool gone = init.host_mounts == HostMounts::kGone;
+  require(SetupStep::kPivotRoot, gone ? cover_root_with_view(view) : pivot_into_view(view));
   attach_proc();
 }
 
