@@ -54,9 +54,11 @@ class Run {
   Step make_filter();
   Step start();
   Step serve_calls();
+  [[nodiscard]] Status limit_capabilities() const;
   int dry_run();
   void supervise();
   void finish_guard();
+  void let_go();
   int report();
   [[nodiscard]] bool is_orphan() const;
   void warn();
@@ -252,19 +254,27 @@ Run::Step Run::start() {
   if (!signals) return tl::unexpected<LaunchError>(writ_error(std::move(signals.error())));
   signals_ = std::move(*signals);
   if (auto done = make_filter(); !done) return done;
-  auto tool = finish_start(**broker_.init, *prepared_);
+  if (auto sent = send_order(**broker_.init, *prepared_); !sent) return sent;
+  // The time until the program is executed is nobody else's. Who answers calls of the tool starts that first.
+  prepared_->view.scratch.reset();
+  const bool answers = !prepared_->content.listener_filter.empty();
+  if (!answers) WRIT_STEP(limit_capabilities());
+  auto tool = await_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
   if (auto done = serve_calls(); !done) return done;
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
   prepared_->view.root.reset();
-  prepared_->view.scratch.reset();
   prepared_->program.executable.reset();
   prepared_->landlock_ruleset.reset();
   streams_->tool_started(tool_->get());
-  // What making the view needed is not needed any more.
-  WRIT_STEP(limit_broker_capabilities(broker_.uid == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising));
+  if (answers) WRIT_STEP(limit_capabilities());
   return {};
+}
+
+// What making the view needed is not needed any more.
+Status Run::limit_capabilities() const {
+  return limit_broker_capabilities(broker_.uid == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising);
 }
 
 Run::Step Run::serve_calls() {
@@ -337,7 +347,20 @@ void Run::supervise() {
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
-  // Last: nothing of the tool runs any more, only the sandbox's namespaces are still being dismantled.
+}
+
+// Nothing of the tool runs any more, only the sandbox's namespaces are still being dismantled. Meanwhile everything of
+// ours is given back; that the sandbox is gone is waited for at the very end.
+void Run::let_go() {
+  commands_.reset();
+  network_.reset();
+  calls_.reset();
+  prepared_.reset();
+  guard_.reset();
+  report_file_.reset();
+  tool_.reset();
+  signals_.reset();
+  ownership_namespace_.reset();
   (*broker_.init)->wait();
 }
 
@@ -379,7 +402,9 @@ int Run::run() {
   explain_end();
   warn();
   if (companion_ != nullptr) outcome_.exit_status = companion_->finished(outcome_);
-  return report();
+  const int status = report();
+  let_go();
+  return status;
 }
 
 }  // namespace
