@@ -7,6 +7,7 @@
 #include "broker/base/escape.h"
 #include "broker/policy/name_suggestion.h"
 #include "broker/sandbox/launch.h"
+#include "launcher/plain_words.h"
 
 namespace writ {
 namespace {
@@ -68,6 +69,11 @@ TypedWords split_at_separator(std::span<const std::string> words) {
 }
 
 Parsed<void> read_words(const CommandSpec& spec, std::span<const std::string> words) {
+  if (read_plain_words(spec, words) == PlainWords::kRead) return {};
+  return read_any_words(spec, words);
+}
+
+Parsed<void> read_any_words(const CommandSpec& spec, std::span<const std::string> words) {
   CLI::App app(std::string(spec.summary), spec.name);
   describe(app, spec);
   return parse(app, spec.name, words);

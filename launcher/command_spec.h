@@ -59,6 +59,9 @@ struct TypedWords {
 // Reads `words` into the targets of `spec`. --help prints the help of the command. Errors are printed.
 [[nodiscard]] Parsed<void> read_words(const CommandSpec& spec, std::span<const std::string> words);
 
+// The same without the short way for plain lines (plain_words.h).
+[[nodiscard]] Parsed<void> read_any_words(const CommandSpec& spec, std::span<const std::string> words);
+
 // Answers a line that names none of `titles`: help, the version (for `writ` itself), or an error with a suggestion.
 [[nodiscard]] CommandLineDone answer_without_command(const CommandSpec& spec, std::span<const CommandTitle> titles,
                                                      std::span<const std::string> words);

@@ -2,12 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <filesystem>
-#include <sstream>
+#include <string_view>
 
 #include "broker/policy/profile_values.h"
 #include "launcher/profile_store.h"
@@ -22,15 +23,24 @@ struct Account {
   std::string home;
 };
 
-// passwd(5): name:password:uid:gid:comment:home:shell
+// The text before the next `separator`, or all that is left; takes both from `rest`.
+std::string_view take_field(std::string_view& rest, char separator) {
+  const std::size_t end = std::min(rest.find(separator), rest.size());
+  const std::string_view field = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return field;
+}
+
+// passwd(5): name:password:uid:gid:comment:home:shell. No streams: this is part of every launch.
 Account find_account(uid_t uid) {
   const auto accounts = read_bounded_file("/etc/passwd", kAccountsLimit);
-  std::istringstream lines(accounts ? *accounts : std::string());
-  for (std::string line; std::getline(lines, line);) {
-    std::array<std::string, 7> fields;
-    std::istringstream columns(line);
-    for (std::string& field : fields) std::getline(columns, field, ':');
-    if (fields[2] == std::to_string(uid)) return {fields[0], fields[5]};
+  const std::string wanted = std::to_string(uid);
+  std::string_view lines = accounts ? std::string_view(*accounts) : std::string_view();
+  while (!lines.empty()) {
+    std::string_view line = take_field(lines, '\n');
+    std::array<std::string_view, 7> fields;
+    for (std::string_view& field : fields) field = take_field(line, ':');
+    if (fields[2] == wanted) return {std::string(fields[0]), std::string(fields[5])};
   }
   return {};
 }

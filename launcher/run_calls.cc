@@ -89,6 +89,10 @@ Status RunCalls::serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int la
   return {};
 }
 
+bool RunCalls::opens_doors() const {
+  return companion_ != nullptr || command_launcher_.has_value() || has_address_grants(setup_.profile);
+}
+
 BrokerStage RunCalls::stage() const {
   if (mediation_) return mediation_->needs();
   return ::geteuid() == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising;

@@ -40,6 +40,9 @@ class RunCalls {
   // Takes the listener that the launch brought, if there is one. `sandbox` is borrowed.
   [[nodiscard]] Status serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int landlock_abi);
 
+  // True where serve() makes something that needs what the broker will give up: a door to the network, nested runs.
+  [[nodiscard]] bool opens_doors() const;
+
   // What the session has to poll.
   void add_to(SessionServices& services);
 

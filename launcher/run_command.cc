@@ -55,6 +55,7 @@ class Run {
   int dry_run();
   void supervise();
   void finish_guard();
+  void let_go();
   int report();
   [[nodiscard]] bool is_orphan() const;
   void warn();
@@ -241,18 +242,22 @@ Run::Step Run::start() {
   signals_ = std::move(*signals);
   if (auto done = make_filter(); !done) return done;
   WRIT_STEP(calls_->prepare(*prepared_, streams_->relay()));
-  auto tool = finish_start(**broker_.init, *prepared_);
+  if (auto sent = send_order(**broker_.init, *prepared_); !sent) return sent;
+  // The time until the program is executed is nobody else's. Who opens doors for the tool does that first.
+  prepared_->view.scratch.reset();
+  const bool opens = calls_->opens_doors();
+  if (!opens) WRIT_STEP(limit_broker_capabilities(calls_->stage()));
+  auto tool = await_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
   WRIT_STEP(calls_->serve(*prepared_, **broker_.init, landlock_abi_));
   // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
   prepared_->view.root.reset();
-  prepared_->view.scratch.reset();
   prepared_->program.executable.reset();
   prepared_->landlock_ruleset.reset();
   streams_->tool_started(tool_->get());
   // What making the view needed is not needed any more.
-  WRIT_STEP(limit_broker_capabilities(calls_->stage()));
+  if (opens) WRIT_STEP(limit_broker_capabilities(calls_->stage()));
   return {};
 }
 
@@ -326,7 +331,18 @@ void Run::supervise() {
   outcome_ = session.run();
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
-  // Last: nothing of the tool runs any more, only the sandbox's namespaces are still being dismantled.
+}
+
+// Nothing of the tool runs any more, only the sandbox's namespaces are still being dismantled. Meanwhile everything of
+// ours is given back; that the sandbox is gone is waited for at the very end.
+void Run::let_go() {
+  calls_.reset();
+  prepared_.reset();
+  guard_.reset();
+  report_file_.reset();
+  tool_.reset();
+  signals_.reset();
+  ownership_namespace_.reset();
   (*broker_.init)->wait();
 }
 
@@ -370,7 +386,9 @@ int Run::run() {
   warn();
   say_how_to_see_denials();
   if (companion_ != nullptr) outcome_.exit_status = companion_->finished(outcome_);
-  return report();
+  const int status = report();
+  let_go();
+  return status;
 }
 
 }  // namespace

@@ -26,27 +26,37 @@ bool is_ascii(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
+char lower_case(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 std::string lower_case(std::string_view name) {
   std::string lower(name);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (char& c : lower) c = lower_case(c);
   return lower;
 }
 
-// Appends the names of one buffer; false when one of them is not ASCII, whose folding only the kernel knows.
-bool append_names(const char* buffer, std::size_t size, std::vector<std::string>& names) {
+// The same for names that differ in case only.
+std::uint32_t sum_of(std::string_view name) {
+  std::uint32_t sum = 0;
+  for (const char c : name) sum = sum * 31 + static_cast<unsigned char>(lower_case(c));
+  return sum;
+}
+
+}  // namespace
+
+// Adds the names of one buffer; false when one of them is not ASCII, whose folding only the kernel knows.
+bool DirectoryListing::add_names(const char* buffer, std::size_t size) {
   for (std::size_t at = 0; at < size;) {
     std::uint16_t length = 0;
     std::memcpy(&length, buffer + at + kRecordLengthOffset, sizeof length);
     const std::string_view name(buffer + at + kNameOffset);
     if (!is_ascii(name)) return false;
-    names.push_back(lower_case(name));
+    const std::uint32_t sum = sum_of(name);
+    sums_[sum / 64 % kSumWords] |= std::uint64_t{1} << (sum % 64);
+    lower_case_names_.push_back(lower_case(name));
     at += length;
   }
   return true;
 }
-
-}  // namespace
 
 DirectoryListing DirectoryListing::read(int directory_fd) {
   DirectoryListing listing;
@@ -61,13 +71,15 @@ DirectoryListing DirectoryListing::read(int directory_fd) {
       listing.complete_ = true;
       return listing;
     }
-    if (!append_names(buffer.data(), static_cast<std::size_t>(got), listing.lower_case_names_)) return {};
+    if (!listing.add_names(buffer.data(), static_cast<std::size_t>(got))) return {};
   }
   return {};
 }
 
 bool DirectoryListing::may_hold(std::string_view component) const {
   if (!complete_) return true;
+  const std::uint32_t sum = sum_of(component);
+  if ((sums_[sum / 64 % kSumWords] >> (sum % 64) & 1) == 0) return false;
   return std::binary_search(lower_case_names_.begin(), lower_case_names_.end(), lower_case(component));
 }
 

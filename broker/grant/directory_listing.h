@@ -3,6 +3,9 @@
 #ifndef WRIT_BROKER_GRANT_DIRECTORY_LISTING_H_
 #define WRIT_BROKER_GRANT_DIRECTORY_LISTING_H_
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +26,13 @@ class DirectoryListing {
   [[nodiscard]] bool may_hold(std::string_view component) const;
 
  private:
+  static constexpr std::size_t kSumWords = 16;
+
+  [[nodiscard]] bool add_names(const char* buffer, std::size_t size);
+
   bool complete_ = false;
+  // One bit for each sum over the bytes of a name: most names that are asked for have none, and need no search.
+  std::array<std::uint64_t, kSumWords> sums_{};
   std::vector<std::string> lower_case_names_;  // sorted
 };
 

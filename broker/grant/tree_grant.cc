@@ -2,8 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <climits>
+#include <string_view>
 
 #include "broker/base/escape.h"
 #include "broker/kernel/kernel_abi.h"
@@ -11,17 +15,49 @@
 #include "broker/kernel/raw_syscall.h"
 
 namespace writ {
+namespace {
 
-Result<OpenedTree> open_host_tree(const std::string& path) {
-  OpenedTree tree;
+long open_without_links(const std::string& path) {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_NO_SYMLINKS;
-  const long direct = raw_syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how);
+  return raw_syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how);
+}
+
+// Where the link `path` points, as written; empty when that is not told by its words alone.
+std::string target_of(const std::string& path) {
+  std::array<char, PATH_MAX> text{};
+  const ssize_t length = ::readlink(path.c_str(), text.data(), text.size());
+  if (length <= 0 || static_cast<std::size_t>(length) == text.size()) return {};
+  const std::string_view target(text.data(), static_cast<std::size_t>(length));
+  const std::string whole =
+      target.front() == '/' ? std::string(target) : path.substr(0, path.rfind('/') + 1) + std::string(target);
+  const bool plain = (whole + "/").find("/.") == std::string::npos && whole.find("//") == std::string::npos &&
+                     whole.front() == '/' && whole.back() != '/';
+  return plain ? whole : std::string();
+}
+
+// Most links lead to a path without another link (/bin to usr/bin): opened as such, that path is the canonical one, and
+// /proc need not be asked for it.
+void follow_links(const std::string& path, OpenedTree& tree) {
+  tree.links = LinksFollowed::kSome;
+  std::string target = target_of(path);
+  if (!target.empty()) tree.object.reset(static_cast<int>(open_without_links(target)));
+  if (tree.object.valid()) {
+    tree.real_path = std::move(target);
+    return;
+  }
+  tree.object.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
+}
+
+}  // namespace
+
+Result<OpenedTree> open_host_tree(const std::string& path) {
+  OpenedTree tree;
+  const long direct = open_without_links(path);
   tree.object.reset(static_cast<int>(direct));
   if (direct == -ELOOP || direct == -ENOSYS) {
-    tree.links = LinksFollowed::kSome;
-    tree.object.reset(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    follow_links(path, tree);
   } else if (direct < 0) {
     errno = static_cast<int>(-direct);
   }

@@ -26,6 +26,7 @@ struct OpenedTree {
   TreeKind kind = TreeKind::kDirectory;
   uid_t owner = 0;
   LinksFollowed links = LinksFollowed::kNone;  // kNone: the path that was opened is canonical
+  std::string real_path;                       // canonical, where it is known without asking /proc; else empty
 };
 
 // Opens the host's `path`, following links: it is the words of the person, not of a tool. Errors: what open(2) reports;

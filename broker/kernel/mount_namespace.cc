@@ -40,4 +40,16 @@ long pivot_into_view(int view) {
   return raw_syscall(SYS_chdir, "/");
 }
 
+long cover_root_with_view(int view) {
+  long result = raw_syscall(SYS_move_mount, view, "", AT_FDCWD, "/", abi::kMoveMountFromEmptyPath);
+  if (result < 0) return result;
+  result = raw_syscall(SYS_fchdir, view);
+  if (result < 0) return result;
+  // On the topmost mount of the namespace's root: for the kernel this is no chroot environment (current_chrooted in
+  // fs/namespace.c), so the second user namespace can be made.
+  result = raw_syscall(SYS_chroot, ".");
+  if (result < 0) return result;
+  return raw_syscall(SYS_chdir, "/");
+}
+
 }  // namespace writ

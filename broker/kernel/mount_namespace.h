@@ -24,6 +24,12 @@ namespace writ {
 // Raw; returns 0 or -errno.
 [[nodiscard]] long pivot_into_view(int view);
 
+// Attaches the detached tree `view` over the current root and makes it the root and the working directory of the
+// calling process. What was the root stays beneath it, so that must be a file system with nothing in it: the caller
+// has left everything else with pivot_into_view() before. Unlike pivoting it looks at no other process and unmounts
+// nothing, and so it waits for no grace period of the kernel. Raw; returns 0 or -errno.
+[[nodiscard]] long cover_root_with_view(int view);
+
 }  // namespace writ
 
 #endif  // WRIT_BROKER_KERNEL_MOUNT_NAMESPACE_H_

@@ -106,6 +106,12 @@ Result<UniqueFd> make_detached_mount(const std::string& type, const MountOptions
   return UniqueFd(static_cast<int>(mount));
 }
 
+Status attach_mount_at(int mount, int directory, const std::string& name) {
+  const long result = raw_syscall(SYS_move_mount, mount, "", directory, name.c_str(), abi::kMoveMountFromEmptyPath);
+  if (result < 0) return fail_errno(static_cast<int>(-result), "cannot attach a mount to the view");
+  return {};
+}
+
 Status attach_mount(int mount, int target) {
   const long result =
       raw_syscall(SYS_move_mount, mount, "", target, "", abi::kMoveMountFromEmptyPath | abi::kMoveMountToEmptyPath);

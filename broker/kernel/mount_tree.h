@@ -51,6 +51,10 @@ using MountOptions = std::vector<std::pair<std::string, std::string>>;
 // move_mount(2). EINVAL when `target` lies in a tree that is itself detached and the kernel is older than 6.15.
 [[nodiscard]] Status attach_mount(int mount, int target);
 
+// The same onto the entry `name`, one segment, of the borrowed `directory`. A link there is not followed, but mounted
+// on: for entries that the caller has made.
+[[nodiscard]] Status attach_mount_at(int mount, int directory, const std::string& name);
+
 }  // namespace writ
 
 #endif  // WRIT_BROKER_KERNEL_MOUNT_TREE_H_

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/base/escape.h"
+#include "broker/base/printable.h"
 
 namespace writ {
 namespace {
@@ -65,6 +66,7 @@ Result<std::uint64_t> parse_scaled(std::string_view text, const ScaledFormat& fo
 
 // Why a segment of a path has no place in a policy, or nothing.
 std::string_view flaw_of_text(std::string_view path) {
+  if (is_printable_ascii(path)) return {};
   if (!is_valid_utf8(path)) return "is not valid UTF-8";
   for (const char c : path) {
     if (c == '\0') return "holds a NUL byte";

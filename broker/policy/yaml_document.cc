@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "broker/base/escape.h"
+#include "broker/base/printable.h"
 #include "broker/policy/yaml_simple.h"
 
 namespace writ {
@@ -48,6 +49,7 @@ std::optional<Flaw> flaw_of_control(char c, std::size_t offset) {
 
 // Finds the first character that no text of a profile may hold. Line feeds and tabs pass.
 std::optional<Flaw> find_flaw(std::string_view text) {
+  if (is_printable_ascii(text)) return std::nullopt;
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte >= 0x80) {
@@ -85,6 +87,7 @@ std::string_view byte_order_mark_message(std::string_view text) {
 // late for `[[[[…`. Each collection and each item of it is a value, which makes this count a lower bound of the nodes
 // (brackets and commas in comments and quotes count too, at most some thousands in any text that people write).
 Status check_flow_size(const YamlDocument& document) {
+  if (document.text.size() <= kYamlNodeLimit) return {};  // as most are
   const auto count = std::count_if(document.text.begin(), document.text.end(),
                                    [](char c) { return c == '[' || c == '{' || c == ','; });
   if (static_cast<std::size_t>(count) <= kYamlNodeLimit) return {};

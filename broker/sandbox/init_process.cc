@@ -35,6 +35,8 @@ namespace {
 
 constexpr std::size_t kToolStackSize = std::size_t{64} << 10;
 
+enum class HostMounts : std::uint8_t { kPresent, kGone };
+
 // The state of one init. One object in static storage: init must not allocate.
 struct Init {
   int control = -1;
@@ -46,6 +48,7 @@ struct Init {
   std::array<std::int32_t, kLayerCount> layer_errors{};
   SetupStep namespace_steps_failed[kLayerCount] = {};
   std::uint32_t degraded = 0;
+  HostMounts host_mounts = HostMounts::kPresent;
   int tool = -1;
   int tool_pidfd = -1;
   LateMounts late;
@@ -116,7 +119,10 @@ void leave_host_mounts(const InitOptions& options) {
   const long empty = raw_syscall(SYS_fsmount, context, abi::kFsmountCloexec, abi::kMountReadOnly);
   raw_syscall(SYS_close, context);
   if (empty < 0) return;
-  if (pivot_into_view(static_cast<int>(empty)) < 0) raw_syscall(SYS_chdir, "/");
+  if (pivot_into_view(static_cast<int>(empty)) >= 0)
+    init.host_mounts = HostMounts::kGone;
+  else
+    raw_syscall(SYS_chdir, "/");
   raw_syscall(SYS_close, empty);
 }
 
@@ -207,7 +213,9 @@ void enter_view() {
   const ChildPlan& plan = *init.plan;
   if (!wanted(Layer::kUserNamespace)) require(SetupStep::kAssembleView, make_all_mounts_private());
   const int view = init.received.descriptors[static_cast<std::size_t>(plan.view_index)];
-  require(SetupStep::kPivotRoot, pivot_into_view(view));
+  // The host's mounts are gone in both cases. Where only the empty file system is left, the view may lie on it.
+  const bool gone = init.host_mounts == HostMounts::kGone;
+  require(SetupStep::kPivotRoot, gone ? cover_root_with_view(view) : pivot_into_view(view));
   attach_proc();
   if (plan.late_grants == LateGrants::kPossible) require(SetupStep::kShareView, init.late.begin());
 }
@@ -294,6 +302,8 @@ void release_descriptors() {
 // people's processes.
 void end_everything_else() {
   if (raw_syscall(SYS_getpid) != 1) return;
+  // Every orphan of the namespace is our child: without one, nothing is left. To kill means to look at all processes.
+  if (raw_syscall(SYS_wait4, -1, nullptr, WNOHANG | __WALL, nullptr) == -ECHILD) return;
   raw_syscall(SYS_kill, -1, SIGKILL);
   for (long child = 0; child >= 0 || child == -EINTR;) child = raw_syscall(SYS_wait4, -1, nullptr, __WALL, nullptr);
 }

@@ -371,11 +371,15 @@ tl::expected<void, LaunchError> begin_start(SandboxProcess& sandbox, const Prepa
   return {};
 }
 
-tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared) {
+tl::expected<void, LaunchError> send_order(SandboxProcess& sandbox, const PreparedLaunch& prepared) {
   auto order = write_order(prepared.content);
   if (!order) return launch_failure(std::move(order.error()));
   if (Status sent = sandbox.send(InitCommand::kOrder, order->memory.get(), order->descriptors); !sent)
     return launch_failure(std::move(sent.error()));
+  return {};
+}
+
+tl::expected<UniqueFd, LaunchError> await_start(SandboxProcess& sandbox, PreparedLaunch& prepared) {
   auto message = sandbox.receive();
   if (Status received = receive_listener(sandbox, prepared, message); !received)
     return launch_failure(std::move(received.error()));
@@ -385,6 +389,11 @@ tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, Prepar
   if (prepared.listener.has_value() == prepared.content.listener_filter.empty())
     return launch_failure({"the sandbox started without the listener that was asked for", 0, ""});
   return std::move(message->descriptor);
+}
+
+tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared) {
+  if (auto sent = send_order(sandbox, prepared); !sent) return Failure(std::move(sent.error()));
+  return await_start(sandbox, prepared);
 }
 
 }  // namespace writ

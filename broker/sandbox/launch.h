@@ -87,7 +87,7 @@ struct PreparedLaunch {
 [[nodiscard]] tl::expected<PreparedLaunch, LaunchError> prepare_sandbox(const BrokerStart& broker,
                                                                         LaunchRequest request);
 
-// Finds the program of `tool` in the prepared view: what finish_start() will execute.
+// Finds the program of `tool` in the prepared view: what send_order() has executed.
 [[nodiscard]] tl::expected<void, LaunchError> choose_tool(PreparedLaunch& prepared, ToolRequest tool);
 
 // Both.
@@ -96,12 +96,18 @@ struct PreparedLaunch {
 
 // Sends the plan to `sandbox`, whose identity must be mapped by now (SandboxProcess::map_identity). Init assembles the
 // sandbox, and the tool's process, locked in and without capabilities, waits for its order. That may take as long as it
-// likes: a broker that launches often keeps sandboxes in this state. No program runs before finish_start().
+// likes: a broker that launches often keeps sandboxes in this state. No program runs before send_order().
 [[nodiscard]] tl::expected<void, LaunchError> begin_start(SandboxProcess& sandbox, const PreparedLaunch& prepared);
 
-// Sends the order: the chosen tool with `prepared.content.filter`, which the caller may make after begin_start(). Waits
-// until the program is executed. On success the result is the tool's pidfd, `prepared.layers` also holds what init
-// found out, and `prepared.listener` the listener where the plan has a listener filter.
+// Sends the order: the chosen tool with `prepared.content.filter`, which the caller may make after begin_start(). The
+// program may run from here on.
+[[nodiscard]] tl::expected<void, LaunchError> send_order(SandboxProcess& sandbox, const PreparedLaunch& prepared);
+
+// Waits until the program is executed. On success the result is the tool's pidfd, `prepared.layers` also holds what
+// init found out, and `prepared.listener` the listener where the plan has a listener filter.
+[[nodiscard]] tl::expected<UniqueFd, LaunchError> await_start(SandboxProcess& sandbox, PreparedLaunch& prepared);
+
+// Both.
 [[nodiscard]] tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared);
 
 }  // namespace writ

@@ -146,7 +146,8 @@ Status ViewBuilder::open_grants() {
     WRIT_TRY(recognise_workspace(grant.path, opened.tree.object.get()));
     // What is held is what counts; its canonical path only serves to find secrets in it.
     const bool followed = opened.tree.links == LinksFollowed::kSome;
-    opened.real_path = followed ? path_of_descriptor(opened.tree.object.get()) : grant.path;
+    opened.real_path = followed ? opened.tree.real_path : grant.path;
+    if (opened.real_path.empty()) opened.real_path = path_of_descriptor(opened.tree.object.get());
     if (opened.real_path.empty()) return fail("cannot find the real path of the grant " + quote_bytes(grant.path));
     WRIT_TRY(refuse_kernel_trees(grant.path, grant.access, opened.real_path));
     if (opened.real_path == "/") return fail("cannot grant " + quote_bytes(grant.path) + ": it is the whole host");

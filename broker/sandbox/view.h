@@ -73,8 +73,8 @@ struct ViewEntry {
 
 struct View {
   UniqueFd root;  // detached, complete except for /proc
-  // The file system of /tmp and the home, itself attached nowhere. To be dropped while the tool runs and not before the
-  // start: the kernel lets whoever closes it wait for a grace period.
+  // The file system of /tmp and the home, itself attached nowhere. To be dropped while nobody waits for the broker, and
+  // not before the plan is sent: the kernel lets whoever closes it wait for a grace period.
   UniqueFd scratch;
   std::vector<ViewEntry> entries;
   std::vector<GuardedTree> guarded;  // writable trees with protected or watched names

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "broker/base/escape.h"
 #include "broker/kernel/kernel_abi.h"
@@ -114,6 +115,7 @@ Result<int> ViewMounts::open_parent(int directory, const std::string& parent) {
   if (parent.empty()) return directory;
   if (last_parent_.directory == directory && last_parent_.path == parent) return last_parent_.held.get();
   WRIT_ASSIGN(UniqueFd held, make_directories(directory, parent));
+  new_place_ = {};
   last_parent_ = {directory, parent, std::move(held)};
   return last_parent_.held.get();
 }
@@ -128,6 +130,8 @@ Status ViewMounts::make_place(const std::string& path, TreeKind kind) {
   // What is there already is judged by attach(), which follows no link and mounts no file on a directory.
   if (made != 0 && errno != EEXIST)
     return fail_errno(errno, "cannot make the mount point " + quote_bytes(path) + " in the view");
+  // What is mounted in a private area belongs on its clone in the view, which is not what we hold of it.
+  if (made == 0 && place.directory == root_.get()) new_place_ = {path, parent, name};
   return {};
 }
 
@@ -153,6 +157,8 @@ Status ViewMounts::make_link(const std::string& path, const std::string& target)
 }
 
 Status ViewMounts::attach(const std::string& path, int mount) {
+  const NewPlace made = std::exchange(new_place_, {});
+  if (made.path == path) return attach_mount_at(mount, made.parent, made.name);
   if (last_parent_.held.valid()) forget_parent_beneath(path);
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW;

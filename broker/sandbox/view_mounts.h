@@ -97,6 +97,12 @@ class ViewMounts {
     std::string path;    // below it
     UniqueFd held;
   };
+  // A place of the root that was made a moment ago: there is certainly no link at it.
+  struct NewPlace {
+    std::string path;
+    int parent = -1;  // borrowed: the root, or what last_parent_ holds
+    std::string name;
+  };
   [[nodiscard]] Place locate(const std::string& path) const;
   [[nodiscard]] Result<int> open_parent(int directory, const std::string& parent);
   void forget_parent_beneath(const std::string& path);
@@ -108,6 +114,7 @@ class ViewMounts {
   std::vector<PrivateArea> areas_;
   std::vector<std::string> trees_;
   HeldParent last_parent_;
+  NewPlace new_place_;
   int synthetic_files_ = 0;
   std::array<MadeOriginal, kCoverKindCount> empty_files_{};
   std::array<MadeOriginal, kCoverKindCount> empty_directories_{};

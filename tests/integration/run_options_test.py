@@ -50,7 +50,7 @@ def test_reading_thinks_of_access_times_only_where_they_can_change(case):
     host_usr = bool(os.statvfs("/usr").f_flag & os.ST_NOATIME)
     host_workspace = bool(os.statvfs(case.workspace).f_flag & os.ST_NOATIME)
     real_root = case.runs_as_root and pathlib.Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
-    shown = case.output(program=["/usr/bin/python3", "-c", script, "/usr", case.workspace])
+    shown = case.output("-p", "build", program=["/usr/bin/python3", "-c", script, "/usr", case.workspace])  # writes natively
     expect_equal(shown.split(), [str(real_root or host_usr), str(host_workspace)])
 
 
