@@ -10,10 +10,11 @@
 #include <utility>
 
 #include "broker/approval/approve_option.h"
+#include "broker/approval/descriptor_protocol.h"
 #include "broker/approval/question_text.h"
 #include "broker/base/escape.h"
+#include "launcher/approval_rule.h"
 #include "launcher/message.h"
-#include "launcher/yaml_text.h"
 
 namespace writ {
 namespace {
@@ -68,24 +69,37 @@ OutcomeSet possible(AnswerReach reach) {
   return {ApprovalOutcome::kAllowOnce, ApprovalOutcome::kAllowRun, ApprovalOutcome::kAllowAlways};
 }
 
-std::string always_rule(const AccessRequest& request) {
-  const char* effect = request.reach == AnswerReach::kCall ? "once" : "run";
-  return std::string("{effect: ") + effect + ", rights: [" + rights_text(request.rights) +
-         "], path: " + yaml_literal(request.path) + "}";
+std::vector<std::string> capped(const std::vector<std::string>& argv) {
+  std::vector<std::string> shown;
+  for (const std::string& word : argv) {
+    if (shown.size() == kAskedArguments) break;
+    shown.push_back(word.substr(0, kAskedArgumentSize));
+  }
+  return shown;
 }
 
-ApprovalQuestion question_of(const AccessRequest& request, const AccessVerdict& verdict) {
-  ApprovalQuestion question;
-  question.rights = request.rights;
-  question.object = PathObject{request.path};
-  if (request.requested != request.path) question.requested = request.requested;
-  question.rule = {verdict.rule, verdict.rule_origin, verdict.reason};
-  question.asker.process = request.thread;
-  if (request.caller != nullptr) {
-    question.asker.program = request.caller->program();
-    question.asker.argv = request.caller->arguments();
+ApprovalRecord record_of(const QuestionDraft& draft) {
+  ApprovalRecord record;
+  record.rights = draft.rights;
+  record.kind = object_kind(draft.object);
+  record.object = object_bytes(draft.object);
+  if (const auto* command = std::get_if<CommandObject>(&draft.object)) {
+    record.argv = capped(command->argv);
+    record.arguments = command->argv.size();
   }
-  question.possible = possible(request.reach);
+  record.program = draft.asker.program;
+  record.rule = draft.rule.text;
+  return record;
+}
+
+ApprovalQuestion question_of(QuestionDraft draft) {
+  ApprovalQuestion question;
+  question.possible = possible(draft.reach);
+  question.rights = draft.rights;
+  question.object = std::move(draft.object);
+  question.requested = std::move(draft.requested);
+  question.rule = std::move(draft.rule);
+  question.asker = std::move(draft.asker);
   return question;
 }
 
@@ -109,13 +123,12 @@ Result<std::unique_ptr<RunApprovals>> RunApprovals::open(const RunOptions& optio
   return std::unique_ptr<RunApprovals>(new RunApprovals(std::move(back_end), std::move(standing), std::move(path)));
 }
 
-void RunApprovals::ask(std::uint64_t id, const AccessRequest& request, const AccessVerdict& verdict) {
-  ApprovalQuestion question = question_of(request, verdict);
+void RunApprovals::ask(std::uint64_t call, QuestionDraft draft, AnswerTaker& taker) {
+  Waiting waiting{call, &taker, draft.reach, record_of(draft), {}};
+  if (!standing_path_.empty()) waiting.always_rule = approval_rule(draft);
+  ApprovalQuestion question = question_of(std::move(draft));
   question.id = QuestionId{++last_id_};
-  if (!standing_path_.empty()) question.always_rule = always_rule(request);
-  Waiting waiting{
-      id, request, {request.rights, request.path, question.asker.program, verdict.rule, {}}, question.always_rule};
-  waiting.request.caller = nullptr;
+  question.always_rule = waiting.always_rule;
   waiting_.emplace(question.id, std::move(waiting));
   if (standing_)
     if (auto known = standing_->find(question)) {
@@ -125,9 +138,9 @@ void RunApprovals::ask(std::uint64_t id, const AccessRequest& request, const Acc
   back_end_->submit(std::move(question), ApprovalClock::now());
 }
 
-void RunApprovals::withdraw(std::uint64_t id) {
+void RunApprovals::withdraw(std::uint64_t call) {
   const auto found =
-      std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& entry) { return entry.second.call == id; });
+      std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& entry) { return entry.second.call == call; });
   if (found != waiting_.end()) back_end_->cancel(found->first, ApprovalCause::kAskerGone);
 }
 
@@ -156,10 +169,10 @@ void RunApprovals::finish(Waiting waiting, ApprovalAnswer answer) {
     if (const Status written = write_down(waiting.always_rule); !written)
       print_message("warning: " + written.error().describe() + "; allowed for this run only");
   const std::string reason = std::string(cause_name(answer.cause)) + (answer.text.empty() ? "" : ": " + answer.text);
-  const Approval approval = approval_of(answer, waiting.request.reach);
+  const Approval approval = approval_of(answer, waiting.reach);
   waiting.record.answer = std::move(answer);
   if (records_.size() < kApprovalRecordLimit) records_.push_back(std::move(waiting.record));
-  sink_(waiting.call, waiting.request, approval, reason);
+  waiting.taker->take_answer(waiting.call, approval, reason);
 }
 
 Status RunApprovals::write_down(const std::string& rule) const {

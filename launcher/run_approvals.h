@@ -1,26 +1,27 @@
-// RunApprovals: one run's questions: from what a mediator asks to somebody who answers, and back.
+// RunApprovals: one run's questions: from what a handler of calls asks to somebody who answers, and back.
 //
 // What was answered with `always` in earlier runs is a file of the person's, one for each profile; it is read once and
 // answers before anybody is asked.
 //
-// Ownership: owns the back end; the mediation and the hand-over are borrowed. Threads: one, that of the session.
+// Ownership: owns the back end; the hand-over and whoever takes an answer are borrowed. Threads: one, that of the
+// session.
 #ifndef WRIT_LAUNCHER_RUN_APPROVALS_H_
 #define WRIT_LAUNCHER_RUN_APPROVALS_H_
 
 #include <poll.h>
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/approval/approval_back_end.h"
 #include "broker/approval/approval_file.h"
+#include "broker/approval/questioner.h"
 #include "broker/approval/terminal_hand_over.h"
-#include "broker/mediation/asking_decider.h"
 #include "launcher/run_options.h"
 #include "launcher/run_setup.h"
 
@@ -29,8 +30,11 @@ namespace writ {
 // One question and how it ended, for the report.
 struct ApprovalRecord {
   Rights rights;
-  std::string object;   // raw bytes
-  std::string program;  // of the asker, raw bytes
+  std::string_view kind;          // "path", "address" or "command"
+  std::string object;             // raw bytes
+  std::vector<std::string> argv;  // of a command: raw bytes, capped
+  std::size_t arguments = 0;      // how many there were
+  std::string program;            // of the asker, raw bytes
   std::string rule;
   ApprovalAnswer answer;
 };
@@ -44,13 +48,8 @@ class RunApprovals final : public Questioner {
   [[nodiscard]] static Result<std::unique_ptr<RunApprovals>> open(const RunOptions& options, const RunSetup& setup,
                                                                   TerminalHandOver* hand_over);
 
-  // Gets each answer: RunMediation::answer().
-  using AnswerSink =
-      std::function<void(std::uint64_t id, const AccessRequest& request, Approval approval, const std::string& reason)>;
-  void set_sink(AnswerSink sink) { sink_ = std::move(sink); }
-
-  void ask(std::uint64_t id, const AccessRequest& request, const AccessVerdict& verdict) override;
-  void withdraw(std::uint64_t id) override;
+  void ask(std::uint64_t call, QuestionDraft draft, AnswerTaker& taker) override;
+  void withdraw(std::uint64_t call) override;
 
   void add_poll_entries(std::vector<pollfd>& entries) const { back_end_->add_poll_entries(entries); }
   [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const;
@@ -62,7 +61,8 @@ class RunApprovals final : public Questioner {
  private:
   struct Waiting {
     std::uint64_t call;
-    AccessRequest request;
+    AnswerTaker* taker;
+    AnswerReach reach;
     ApprovalRecord record;
     std::string always_rule;
   };
@@ -75,7 +75,6 @@ class RunApprovals final : public Questioner {
   std::unique_ptr<ApprovalBackEnd> back_end_;
   std::optional<ApprovalFile> standing_;
   std::string standing_path_;  // empty: `always` is not offered
-  AnswerSink sink_;
   std::map<QuestionId, Waiting> waiting_;
   std::vector<AnsweredQuestion> known_;  // by the standing approvals
   std::vector<ApprovalRecord> records_;

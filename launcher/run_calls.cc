@@ -52,8 +52,6 @@ Status RunCalls::prepare_mediation(PreparedLaunch& prepared, TerminalRelay* rela
   hand_over_.emplace(relay);
   WRIT_ASSIGN(approvals_, RunApprovals::open(options_, setup_, &*hand_over_));
   mediation_->set_questioner(*approvals_);
-  approvals_->set_sink([this](std::uint64_t id, const AccessRequest& request, Approval approval,
-                              const std::string& reason) { mediation_->answer(id, request, approval, reason); });
   return {};
 }
 

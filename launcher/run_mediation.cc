@@ -85,13 +85,13 @@ void RunMediation::attach_to(NotificationLoop& loop, SandboxProcess& sandbox) {
         loop.add_handler(static_cast<std::uint32_t>(number), *looks_);
 }
 
-void RunMediation::answer(std::uint64_t id, const AccessRequest& request, Approval approval,
-                          const std::string& reason) {
+void RunMediation::take_answer(std::uint64_t id, Approval approval, const std::string& reason) {
   Answer answer = AnswerLater{};
   if (looks_ && looks_->is_waiting(id)) {
+    decider_.settle(id, Approval::kCall);  // what is allowed for the run joins the view instead
     answer = looks_->resume(id, approval, reason);
   } else if (changes_ && changes_->is_waiting(id)) {
-    if (approval == Approval::kRun) decider_.remember(request);
+    decider_.settle(id, approval);
     answer = changes_->resume(id, approval, reason);
   }
   if (!std::holds_alternative<AnswerLater>(answer)) loop_->answer_later(id, std::move(answer));

@@ -25,7 +25,7 @@
 
 namespace writ {
 
-class RunMediation {
+class RunMediation final : public AnswerTaker {
  public:
   // Takes the mediated and the asked trees out of `prepared`. Root's broker drops its groups. Call
   // before the order is given, when the profile is final.
@@ -38,9 +38,9 @@ class RunMediation {
   // Registers for them. Trees that are allowed for the run are attached by `sandbox`.
   void attach_to(NotificationLoop& loop, SandboxProcess& sandbox);
 
-  // Who asks when a rule says so; its answers come to answer().
-  void set_questioner(Questioner& questioner) { decider_.set_questioner(questioner); }
-  void answer(std::uint64_t id, const AccessRequest& request, Approval approval, const std::string& reason);
+  // Who asks when a rule says so; its answers come to take_answer().
+  void set_questioner(Questioner& questioner) { decider_.set_questioner(questioner, *this); }
+  void take_answer(std::uint64_t id, Approval approval, const std::string& reason) override;
 
   // What init says about a tree that was to be attached.
   void tree_attached(const InitReport& report);

@@ -1,6 +1,7 @@
 #include "broker/mediation/asking_decider.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace writ {
 namespace {
@@ -8,29 +9,51 @@ namespace {
 // What is beyond this is asked about again.
 constexpr std::size_t kRememberedLimit = 1000;
 
-}  // namespace
-
-bool AskingDecider::is_remembered(const AccessRequest& request) const {
-  return std::any_of(allowed_.begin(), allowed_.end(), [&](const Remembered& known) {
-    return known.path == request.path && known.rights.covers(request.rights);
-  });
+QuestionDraft draft_about(const AccessRequest& request, const AccessVerdict& verdict) {
+  QuestionDraft draft;
+  draft.rights = request.rights;
+  draft.object = PathObject{request.path};
+  if (request.requested != request.path) draft.requested = request.requested;
+  draft.rule = {verdict.rule, verdict.rule_origin, verdict.reason};
+  draft.asker.process = request.thread;
+  if (request.caller != nullptr) {
+    draft.asker.program = request.caller->program();
+    draft.asker.argv = request.caller->arguments();
+  }
+  draft.reach = request.reach;
+  return draft;
 }
 
-void AskingDecider::remember(const AccessRequest& request) {
-  if (allowed_.size() < kRememberedLimit && !is_remembered(request)) allowed_.push_back({request.rights, request.path});
+}  // namespace
+
+bool AskingDecider::is_remembered(Rights rights, std::string_view path) const {
+  return std::any_of(allowed_.begin(), allowed_.end(),
+                     [&](const Remembered& known) { return known.path == path && known.rights.covers(rights); });
+}
+
+void AskingDecider::withdraw(std::uint64_t id) {
+  asked_.erase(id);
+  if (questioner_ != nullptr) questioner_->withdraw(id);
+}
+
+void AskingDecider::settle(std::uint64_t id, Approval approval) {
+  auto asked = asked_.extract(id);
+  if (asked.empty() || approval != Approval::kRun || allowed_.size() >= kRememberedLimit) return;
+  if (!is_remembered(asked.mapped().rights, asked.mapped().path)) allowed_.push_back(std::move(asked.mapped()));
 }
 
 AccessVerdict AskingDecider::decide(std::uint64_t id, const AccessRequest& request) {
   AccessVerdict verdict = policy_.decide(id, request);
   if (verdict.verdict != Verdict::kAsk) return verdict;
-  if (is_remembered(request)) {
+  if (is_remembered(request.rights, request.path)) {
     verdict.verdict = Verdict::kAllowed;
   } else if (questioner_ == nullptr) {
     verdict.verdict = Verdict::kDenied;
     verdict.reason = "a rule wants somebody asked, and nobody is there to ask";
   } else {
     verdict.verdict = Verdict::kLater;
-    questioner_->ask(id, request, verdict);
+    asked_[id] = {request.rights, request.path};
+    questioner_->ask(id, draft_about(request, verdict), *taker_);
   }
   return verdict;
 }

@@ -9,17 +9,11 @@
 #include <cstdint>
 #include <string>
 
+#include "broker/approval/questioner.h"
 #include "broker/mediation/caller_record.h"
 #include "broker/policy/access_policy.h"
 
 namespace writ {
-
-// How far an answer can reach.
-enum class AnswerReach : std::uint8_t {
-  kCall,       // this call alone
-  kRun,        // from now on in this run: whoever asked cannot be given the object itself
-  kCallOrRun,  // as whoever answers likes
-};
 
 struct AccessRequest {
   Rights rights;
@@ -45,9 +39,6 @@ struct AccessVerdict {
   std::string reason;       // for a person; may be empty
   std::string remedy;       // the one rule that would allow it; empty where there is none
 };
-
-// What somebody answered about a call that waits.
-enum class Approval : std::uint8_t { kDenied, kCall, kRun };
 
 class Decider {
  public:
