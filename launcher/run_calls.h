@@ -37,6 +37,11 @@ class RunCalls {
   // before the order is given (finish_start). `relay` is borrowed, or null: whose terminal questions are asked on.
   [[nodiscard]] Status prepare(PreparedLaunch& prepared, TerminalRelay* relay);
 
+  // What can be done while the program is being started, after the order.
+  void compile() {
+    if (mediation_) mediation_->compile();
+  }
+
   // Takes the listener that the launch brought, if there is one. `sandbox` is borrowed.
   [[nodiscard]] Status serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int landlock_abi);
 

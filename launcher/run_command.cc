@@ -247,6 +247,7 @@ Run::Step Run::start() {
   prepared_->view.scratch.reset();
   const bool opens = calls_->opens_doors();
   if (!opens) WRIT_STEP(limit_broker_capabilities(calls_->stage()));
+  calls_->compile();
   auto tool = await_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);

@@ -12,7 +12,7 @@ namespace writ {
 
 Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const RunSetup& setup, PreparedLaunch& prepared,
                                                             Explaining explaining) {
-  std::unique_ptr<RunMediation> mediation(new RunMediation(setup, AccessPolicy::compile(setup.profile)));
+  std::unique_ptr<RunMediation> mediation(new RunMediation(setup));
   const IdentityMap& map = setup.identity.map;
   // Uid 0 for a tool means a user namespace whose root is an ordinary user outside, and so is the broker then
   // (identity.h); it gives its capabilities up.
@@ -20,52 +20,57 @@ Result<std::unique_ptr<RunMediation>> RunMediation::prepare(const RunSetup& setu
     WRIT_ASSIGN(mediation->acting_, ActingIdentity::as({map.outside_uid, map.outside_gid}));
     mediation->needs_ = BrokerStage::kMediatingAsRoot;
   }
-  if (!prepared.view.mediated.empty()) WRIT_TRY(mediation->prepare_changes(setup, prepared));
-  if (!prepared.view.asked.empty() || explaining == Explaining::kYes) mediation->prepare_looks(prepared, explaining);
+  mediation->mediated_ = std::exchange(prepared.view.mediated, {});
+  mediation->asked_ = std::exchange(prepared.view.asked, {});
+  mediation->entries_ = prepared.view.entries;
+  mediation->explaining_ = explaining;
   return mediation;
 }
 
-RunMediation::RunMediation(const RunSetup& setup, AccessPolicy enforced)
-    : policy_(AccessPolicy::compile(setup.policy)),
-      enforced_(std::move(enforced)),
-      policy_decider_(policy_, enforced_, setup.profile.sources),
-      decider_(policy_decider_) {}
+void RunMediation::compile() {
+  policy_.emplace(AccessPolicy::compile(setup_.policy));
+  enforced_.emplace(AccessPolicy::compile(setup_.profile));
+  policy_decider_.emplace(*policy_, *enforced_, setup_.profile.sources);
+  decider_.emplace(*policy_decider_);
+  if (questioner_ != nullptr) decider_->set_questioner(*questioner_, *this);
+  if (has_changes()) compile_changes();
+  if (has_looks()) compile_looks();
+}
 
-Status RunMediation::prepare_changes(const RunSetup& setup, PreparedLaunch& prepared) {
+void RunMediation::compile_changes() {
   MediationParts parts;
   std::vector<std::string> aliases;
-  for (const MediatedTree& tree : prepared.view.mediated) {
+  for (const MediatedTree& tree : mediated_) {
     for (const std::string& name : tree.unchangeable) {
       std::string path = tree.path + "/" + name;
       // What the policy speaks of itself it decides itself; this is about its other names.
-      if (policy_.decide_path({Right::kWrite}, path).effect == Effect::kAllow) aliases.push_back(std::move(path));
+      if (policy_->decide_path({Right::kWrite}, path).effect == Effect::kAllow) aliases.push_back(std::move(path));
     }
-    for (std::string& target : protected_link_targets(tree.path, setup.profile.filesystem.protect))
+    for (std::string& target : protected_link_targets(tree.path, setup_.profile.filesystem.protect))
       aliases.push_back(std::move(target));
   }
-  parts.trees = MediatedTrees(std::exchange(prepared.view.mediated, {}), prepared.view.entries);
-  parts.shields = WriteShields(enforced_, parts.trees.covered_places(), std::move(aliases));
-  parts.identity = setup.identity.map;
+  parts.trees = MediatedTrees(std::move(mediated_), entries_);
+  parts.shields = WriteShields(*enforced_, parts.trees.covered_places(), std::move(aliases));
+  parts.identity = setup_.identity.map;
   parts.acting = acting_;
-  changes_ = std::make_unique<WriteMediator>(std::move(parts), decider_, denials_);
-  return {};
+  changes_ = std::make_unique<WriteMediator>(std::move(parts), *decider_, denials_);
 }
 
-void RunMediation::prepare_looks(PreparedLaunch& prepared, Explaining explaining) {
+void RunMediation::compile_looks() {
   LookParts parts;
-  parts.explaining = explaining;
-  parts.places = AskedTrees(std::exchange(prepared.view.asked, {}));
+  parts.explaining = explaining_;
+  parts.places = AskedTrees(std::move(asked_));
   parts.acting = acting_;
   parts.changes = changes_.get();
   parts.join = [this](std::size_t place, const AskedTree& tree) {
     return sandbox_->attach_tree(AttachId{place}, tree.path, tree.mount.get());
   };
-  looks_ = std::make_unique<LookMediator>(std::move(parts), decider_, denials_);
+  looks_ = std::make_unique<LookMediator>(std::move(parts), *decider_, denials_);
 }
 
 std::vector<TrappedCall> RunMediation::traps() const {
-  if (!looks_) return mediated_traps();
-  return look_traps(changes_ ? TrapReach::kChangesToo : TrapReach::kLooks);
+  if (!has_looks()) return has_changes() ? mediated_traps() : std::vector<TrappedCall>();
+  return look_traps(has_changes() ? TrapReach::kChangesToo : TrapReach::kLooks);
 }
 
 void RunMediation::attach_to(NotificationLoop& loop, SandboxProcess& sandbox) {
@@ -88,10 +93,10 @@ void RunMediation::attach_to(NotificationLoop& loop, SandboxProcess& sandbox) {
 void RunMediation::take_answer(std::uint64_t id, Approval approval, const std::string& reason) {
   Answer answer = AnswerLater{};
   if (looks_ && looks_->is_waiting(id)) {
-    decider_.settle(id, Approval::kCall);  // what is allowed for the run joins the view instead
+    decider_->settle(id, Approval::kCall);  // what is allowed for the run joins the view instead
     answer = looks_->resume(id, approval, reason);
   } else if (changes_ && changes_->is_waiting(id)) {
-    decider_.settle(id, approval);
+    decider_->settle(id, approval);
     answer = changes_->resume(id, approval, reason);
   }
   if (!std::holds_alternative<AnswerLater>(answer)) loop_->answer_later(id, std::move(answer));

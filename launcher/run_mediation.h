@@ -27,10 +27,14 @@ namespace writ {
 
 class RunMediation final : public AnswerTaker {
  public:
-  // Takes the mediated and the asked trees out of `prepared`. Root's broker drops its groups. Call
-  // before the order is given, when the profile is final.
+  // Takes the mediated and the asked trees out of `prepared`. Root's broker drops its groups. Call before the order is
+  // given, when the profile is final; then compile(). `setup` is borrowed.
   [[nodiscard]] static Result<std::unique_ptr<RunMediation>> prepare(const RunSetup& setup, PreparedLaunch& prepared,
                                                                      Explaining explaining);
+
+  // The work that can be done while the program is being started already: it cannot fail, and only the first call of
+  // the tool needs what it makes.
+  void compile();
 
   // The calls that shall wait.
   [[nodiscard]] std::vector<TrappedCall> traps() const;
@@ -38,8 +42,8 @@ class RunMediation final : public AnswerTaker {
   // Registers for them. Trees that are allowed for the run are attached by `sandbox`.
   void attach_to(NotificationLoop& loop, SandboxProcess& sandbox);
 
-  // Who asks when a rule says so; its answers come to take_answer().
-  void set_questioner(Questioner& questioner) { decider_.set_questioner(questioner, *this); }
+  // Who asks when a rule says so; its answers come to take_answer(). Before compile().
+  void set_questioner(Questioner& questioner) { questioner_ = &questioner; }
   void take_answer(std::uint64_t id, Approval approval, const std::string& reason) override;
 
   // What init says about a tree that was to be attached.
@@ -52,14 +56,22 @@ class RunMediation final : public AnswerTaker {
   [[nodiscard]] const DenialLog& denials() const { return denials_; }
 
  private:
-  RunMediation(const RunSetup& setup, AccessPolicy enforced);
-  [[nodiscard]] Status prepare_changes(const RunSetup& setup, PreparedLaunch& prepared);
-  void prepare_looks(PreparedLaunch& prepared, Explaining explaining);
+  explicit RunMediation(const RunSetup& setup) : setup_(setup) {}
+  [[nodiscard]] bool has_changes() const { return !mediated_.empty() || changes_; }
+  [[nodiscard]] bool has_looks() const { return !asked_.empty() || explaining_ == Explaining::kYes || looks_; }
+  void compile_changes();
+  void compile_looks();
 
-  AccessPolicy policy_;    // every rule as it was written
-  AccessPolicy enforced_;  // what the view was made from; a change needs the word of both
-  PolicyDecider policy_decider_;
-  AskingDecider decider_;
+  const RunSetup& setup_;
+  std::vector<MediatedTree> mediated_;  // until compile()
+  std::vector<AskedTree> asked_;        // until compile()
+  std::vector<ViewEntry> entries_;
+  Explaining explaining_ = Explaining::kNo;
+  std::optional<AccessPolicy> policy_;    // every rule as it was written
+  std::optional<AccessPolicy> enforced_;  // what the view was made from; a change needs the word of both
+  std::optional<PolicyDecider> policy_decider_;
+  std::optional<AskingDecider> decider_;
+  Questioner* questioner_ = nullptr;
   DenialLog denials_;
   ActingIdentity acting_;
   std::unique_ptr<WriteMediator> changes_;  // null: the tool writes by itself
