@@ -41,6 +41,13 @@ std::vector<std::string> denial_lines(const DenialLog& log) {
   return lines;
 }
 
+std::string decision_trace_line(const AccessRequest& request, Verdict verdict) {
+  std::string line = verdict == Verdict::kLater ? "asked: " : "allowed: ";
+  line += rights_text(request.rights) + " " + quote_bytes(request.path);
+  if (request.caller != nullptr) line += " to " + escape_bytes(base_name(request.caller->program()));
+  return line;
+}
+
 std::string denial_trace_line(const DeniedAccess& denial) { return line_of(denial); }
 
 JsonArray denials_json(const DenialLog& log) {

@@ -46,8 +46,10 @@ Result<BpfProgram> RunCalls::make_listener_filter() const {
 Status RunCalls::prepare_mediation(PreparedLaunch& prepared, TerminalRelay* relay) {
   const Explaining explaining = options_.explain == Explain::kDenials ? Explaining::kYes : Explaining::kNo;
   WRIT_ASSIGN(mediation_, RunMediation::prepare(setup_, prepared, explaining));
-  if (options_.trace == Trace::kDenials)
-    mediation_->denials().set_observer([](const DeniedAccess& denied) { print_message(denial_trace_line(denied)); });
+  if (options_.trace == Trace::kDecisions)
+    mediation_->trace(
+        [](const AccessRequest& request, Verdict verdict) { print_message(decision_trace_line(request, verdict)); },
+        [](const DeniedAccess& denied) { print_message(denial_trace_line(denied)); });
   if (!asks(setup_.policy)) return {};
   hand_over_.emplace(relay);
   WRIT_ASSIGN(approvals_, RunApprovals::open(options_, setup_, &*hand_over_));

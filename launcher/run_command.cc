@@ -293,7 +293,7 @@ void Run::explain_end() const {
 
 void Run::list_denials() const {
   // With --trace each was shown already as it happened.
-  const bool silent = options_.verbosity == Verbosity::kQuiet || options_.trace == Trace::kDenials;
+  const bool silent = options_.verbosity == Verbosity::kQuiet || options_.trace == Trace::kDecisions;
   if (silent || calls_->denials() == nullptr) return;
   for (const std::string& line : denial_lines(*calls_->denials())) print_message(line);
 }

@@ -37,6 +37,17 @@ void RunMediation::compile() {
   if (has_looks()) compile_looks();
 }
 
+void RunMediation::trace(TracingDecider::Observer allowed, std::function<void(const DeniedAccess&)> denied) {
+  observer_ = std::move(allowed);
+  denials_.set_observer(std::move(denied));
+}
+
+Decider& RunMediation::asked_decider() {
+  if (!observer_) return *decider_;
+  if (!tracing_) tracing_.emplace(*decider_, observer_);
+  return *tracing_;
+}
+
 void RunMediation::compile_changes() {
   MediationParts parts;
   std::vector<std::string> aliases;
@@ -53,7 +64,7 @@ void RunMediation::compile_changes() {
   parts.shields = WriteShields(*enforced_, parts.trees.covered_places(), std::move(aliases));
   parts.identity = setup_.identity.map;
   parts.acting = acting_;
-  changes_ = std::make_unique<WriteMediator>(std::move(parts), *decider_, denials_);
+  changes_ = std::make_unique<WriteMediator>(std::move(parts), asked_decider(), denials_);
 }
 
 void RunMediation::compile_looks() {
@@ -65,7 +76,7 @@ void RunMediation::compile_looks() {
   parts.join = [this](std::size_t place, const AskedTree& tree) {
     return sandbox_->attach_tree(AttachId{place}, tree.path, tree.mount.get());
   };
-  looks_ = std::make_unique<LookMediator>(std::move(parts), *decider_, denials_);
+  looks_ = std::make_unique<LookMediator>(std::move(parts), asked_decider(), denials_);
 }
 
 std::vector<TrappedCall> RunMediation::traps() const {

@@ -18,6 +18,7 @@
 #include "broker/mediation/look_mediator.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/mediation/policy_decider.h"
+#include "broker/mediation/tracing_decider.h"
 #include "broker/mediation/write_mediator.h"
 #include "broker/policy/listener_filter.h"
 #include "broker/sandbox/launch.h"
@@ -49,6 +50,9 @@ class RunMediation final : public AnswerTaker {
   // What init says about a tree that was to be attached.
   void tree_attached(const InitReport& report);
 
+  // Tells of every decision as it is made. Before compile().
+  void trace(TracingDecider::Observer allowed, std::function<void(const DeniedAccess&)> denied);
+
   // What the broker may keep while it performs the calls.
   [[nodiscard]] BrokerStage needs() const { return needs_; }
 
@@ -59,6 +63,7 @@ class RunMediation final : public AnswerTaker {
   explicit RunMediation(const RunSetup& setup) : setup_(setup) {}
   [[nodiscard]] bool has_changes() const { return !mediated_.empty() || changes_; }
   [[nodiscard]] bool has_looks() const { return !asked_.empty() || explaining_ == Explaining::kYes || looks_; }
+  [[nodiscard]] Decider& asked_decider();
   void compile_changes();
   void compile_looks();
 
@@ -71,6 +76,8 @@ class RunMediation final : public AnswerTaker {
   std::optional<AccessPolicy> enforced_;  // what the view was made from; a change needs the word of both
   std::optional<PolicyDecider> policy_decider_;
   std::optional<AskingDecider> decider_;
+  TracingDecider::Observer observer_;  // empty: nothing is traced
+  std::optional<TracingDecider> tracing_;
   Questioner* questioner_ = nullptr;
   DenialLog denials_;
   ActingIdentity acting_;

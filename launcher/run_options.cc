@@ -57,7 +57,7 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
       {"-q,--quiet", "No warnings and no list of denials on standard error", "", &quiet},
       {"--explain", "Find out what the program looks for in vain because the policy keeps it away; slower", "",
        &explain},
-      {"--trace", "Say on standard error what is denied, as it happens", "", &trace},
+      {"--trace", "Say on standard error what is decided about calls that wait for Writ, as it happens", "", &trace},
   };
   spec.options.insert(spec.options.end(), own.begin(), own.end());
   if (const auto read = read_words(spec, typed.ours); !read) return tl::unexpected(read.error());
@@ -68,7 +68,7 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   }
   options.mode = dry_run ? RunMode::kDryRun : RunMode::kRun;
   options.explain = explain ? Explain::kDenials : Explain::kOff;
-  options.trace = trace ? Trace::kDenials : Trace::kOff;
+  options.trace = trace ? Trace::kDecisions : Trace::kOff;
   options.verbosity = quiet ? Verbosity::kQuiet : Verbosity::kNormal;
   if (typed.command.empty())
     return tl::unexpected(usage_error(

@@ -12,7 +12,7 @@
 namespace writ {
 
 enum class Verbosity : std::uint8_t { kNormal, kQuiet };
-enum class Trace : std::uint8_t { kOff, kDenials };
+enum class Trace : std::uint8_t { kOff, kDecisions };
 enum class Explain : std::uint8_t { kOff, kDenials };
 enum class RunMode : std::uint8_t { kRun, kDryRun };
 

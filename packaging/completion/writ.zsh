@@ -22,7 +22,7 @@ _writ_run() {
     '--json[with --dry-run: print JSON]' \
     '--approve[who answers what a rule wants asked]:answers:(ask deny)' \
     '--explain[find out what the program looks for and was not granted]' \
-    '--trace[say what is denied as it happens]' \
+    '--trace[say what is decided as it happens]' \
     '(-q --quiet)'{-q,--quiet}'[no warnings, no denials]' \
     '(-)1:command:_command_names -e' \
     '*::argument:_normal'

@@ -260,8 +260,8 @@ def test_denials_are_listed(case):
     expect_in("(2 times)", result.stderr)
     quiet = case.run("--quiet", "--profile", case_profile(case, "mediated"), program=["sh", "-c", "echo x > .envrc"])
     assert "denied:" not in quiet.stderr, quiet.stderr
-    traced = case.run("--trace", "--profile", case_profile(case, "mediated"), program=["sh", "-c", "echo x > .envrc"])
-    expect_equal(traced.stderr.count("writ: denied:"), 1)
+    traced = case.run("--trace", "--profile", case_profile(case, "mediated"), program=["sh", "-c", "echo x > fine; echo x > .envrc"])
+    expect_equal((traced.stderr.count("writ: denied:"), traced.stderr.count("writ: allowed: write")), (1, 1))
 
 
 if __name__ == "__main__":
