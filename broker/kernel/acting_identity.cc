@@ -21,6 +21,9 @@ bool switch_to(FileIdentity identity) {
 
 }  // namespace
 
+UmaskScope::UmaskScope(mode_t mask) : own_(::umask(mask)) {}
+UmaskScope::~UmaskScope() { ::umask(own_); }
+
 Result<ActingIdentity> ActingIdentity::as(FileIdentity identity) {
   if (identity.uid == 0 || identity.gid == 0) return fail("a tool's files are never written as root");
   // Root's own groups would open files that the tool may not touch.
@@ -33,7 +36,7 @@ Result<ActingIdentity> ActingIdentity::as(FileIdentity identity) {
 }
 
 ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) {
-  if (mask) own_mask_ = ::umask(*mask);
+  if (mask) mask_.emplace(*mask);
   if (!identity.identity_) return;
   own_ = FileIdentity{::geteuid(), ::getegid()};
   in_force_ = switch_to(*identity.identity_);
@@ -45,7 +48,6 @@ ActingIdentity::Scope::~Scope() {
     raw_syscall(SYS_setfsuid, own_->uid);
     raw_syscall(SYS_setfsgid, own_->gid);
   }
-  if (own_mask_) ::umask(*own_mask_);
 }
 
 }  // namespace writ

@@ -20,6 +20,18 @@ struct FileIdentity {
   std::uint32_t gid = 0;
 };
 
+// While it lives, `mask` is the process's umask. Whoever makes something for a caller makes it with the caller's.
+class UmaskScope {
+ public:
+  explicit UmaskScope(mode_t mask);
+  ~UmaskScope();
+  UmaskScope(const UmaskScope&) = delete;
+  UmaskScope& operator=(const UmaskScope&) = delete;
+
+ private:
+  mode_t own_;
+};
+
 class ActingIdentity {
  public:
   // Acts as whoever the broker is.
@@ -40,7 +52,7 @@ class ActingIdentity {
 
    private:
     std::optional<FileIdentity> own_;
-    std::optional<mode_t> own_mask_;
+    std::optional<UmaskScope> mask_;
     bool in_force_ = true;
   };
 

@@ -39,6 +39,9 @@ class Decider {
   virtual ~Decider() = default;
   // `id` names the call for a later answer.
   [[nodiscard]] virtual AccessVerdict decide(std::uint64_t id, const AccessRequest& request) = 0;
+  // True when decide() would allow it at once and for good. Asks nobody and notes nothing, because nobody may ever use
+  // the answer. Where that cannot be told, false only costs time.
+  [[nodiscard]] virtual bool allows_plainly(const AccessRequest&) const { return false; }
 };
 
 }  // namespace writ

@@ -27,6 +27,11 @@ std::string remedy_for(const Decision& decision, const AccessRequest& request) {
 
 }  // namespace
 
+bool PolicyDecider::allows_plainly(const AccessRequest& request) const {
+  return policy_.decide_path(request.rights, request.path).effect == Effect::kAllow &&
+         enforced_.decide_path(request.rights, request.path).effect == Effect::kAllow;
+}
+
 AccessVerdict PolicyDecider::decide(std::uint64_t, const AccessRequest& request) {
   Decision decision = policy_.decide_path(request.rights, request.path);
   if (decision.effect == Effect::kAllow) decision = enforced_.decide_path(request.rights, request.path);

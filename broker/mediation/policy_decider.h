@@ -19,6 +19,7 @@ class PolicyDecider : public Decider {
       : policy_(policy), enforced_(enforced), sources_(std::move(sources)) {}
 
   [[nodiscard]] AccessVerdict decide(std::uint64_t id, const AccessRequest& request) override;
+  [[nodiscard]] bool allows_plainly(const AccessRequest& request) const override;
 
  private:
   [[nodiscard]] std::string describe(const Rule& rule) const;

@@ -77,6 +77,7 @@ Answer WriteMediator::perform(Work& work) {
     case Operation::kUnlink:
       return unlink(work);
     case Operation::kRename:
+      door_.forget();
       return rename(work);
     case Operation::kLink:
       return link(work);

@@ -56,11 +56,12 @@ int main(int argc, char **argv) {
   long tries = 0, successes = 0, refused = 0;
   do {
     long r = -1;
+    int problem;
     if (!strcmp(what, "open")) { r = open((char *)path, O_CREAT | O_WRONLY, 0600); if (r >= 0) close(r); }
     if (!strcmp(what, "mkdir")) { r = mkdir((char *)path, 0700); if (r == 0) rmdir(good); }
     if (!strcmp(what, "rename")) { close(creat("source", 0600)); r = rename("source", (char *)path); }
-    if (!strcmp(what, "link")) { close(creat("source", 0600)); r = link("source", (char *)path); unlink(good); }
-    if (!strcmp(what, "symlink")) { r = symlink("x", (char *)path); unlink(good); }
+    if (!strcmp(what, "link")) { close(creat("source", 0600)); r = link("source", (char *)path); problem = errno; unlink(good); errno = problem; }
+    if (!strcmp(what, "symlink")) { r = symlink("x", (char *)path); problem = errno; unlink(good); errno = problem; }
     if (!strcmp(what, "truncate")) { close(creat(good, 0600)); r = truncate((char *)path, 0); }
     if (!strcmp(what, "chmod")) { close(open(good, O_CREAT | O_WRONLY, 0600)); r = chmod((char *)path, 0600); }
     if (!strcmp(what, "unlink")) { close(creat(good, 0600)); r = unlink((char *)path); }
