@@ -19,6 +19,9 @@ bool switch_to(FileIdentity identity) {
          static_cast<std::uint32_t>(raw_syscall(SYS_setfsgid, kNobody)) == identity.gid;
 }
 
+// Whom the thread acts as; nobody: itself.
+thread_local std::optional<FileIdentity> acting_as;
+
 }  // namespace
 
 UmaskScope::UmaskScope(mode_t mask) : own_(::umask(mask)) {}
@@ -31,23 +34,26 @@ Result<ActingIdentity> ActingIdentity::as(FileIdentity identity) {
     return fail_errno(static_cast<int>(-dropped), "cannot drop the broker's groups");
   ActingIdentity acting;
   acting.identity_ = identity;
-  if (!Scope(acting).in_force()) return fail("cannot act as the tool's identity");
+  const bool works = Scope(acting).in_force();
+  if (!step_back() || !works) return fail("cannot act as the tool's identity");
   return acting;
 }
 
-ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) {
-  if (mask) mask_.emplace(*mask);
-  if (!identity.identity_) return;
-  own_ = FileIdentity{::geteuid(), ::getegid()};
-  in_force_ = switch_to(*identity.identity_);
+bool ActingIdentity::step_back() {
+  if (!acting_as) return true;
+  if (!switch_to({::geteuid(), ::getegid()})) return false;
+  acting_as.reset();
+  return true;
 }
 
-ActingIdentity::Scope::~Scope() {
-  // The user first: with root's fsuid the file capabilities come back.
-  if (own_) {
-    raw_syscall(SYS_setfsuid, own_->uid);
-    raw_syscall(SYS_setfsgid, own_->gid);
-  }
+ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) : in_force_(true) {
+  if (mask) mask_.emplace(*mask);
+  if (acting_as == identity.identity_) return;
+  in_force_ = step_back();
+  if (!in_force_ || !identity.identity_) return;
+  acting_as = identity.identity_;  // even if it is switched in half only
+  in_force_ = switch_to(*identity.identity_);
+  if (!in_force_) (void)step_back();
 }
 
 }  // namespace writ

@@ -14,7 +14,7 @@ namespace writ {
 namespace {
 
 // Threads that are remembered. More than this many at work at once only cost opening /proc anew.
-constexpr std::size_t kRemembered = 128;
+constexpr std::size_t kRemembered = 64;
 
 using DescriptorName = std::array<char, 24>;  // fd/NUMBER
 
@@ -44,6 +44,7 @@ CallerRecord::CallerRecord(pid_t thread) {
   std::memcpy(path.data(), "/proc/", 6);
   std::to_chars(path.data() + 6, path.data() + path.size() - 1, thread);
   proc_.reset(::open(path.data(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  working_directory_link_.reset(::openat(proc_.get(), "cwd", O_PATH | O_NOFOLLOW | O_CLOEXEC));
 }
 
 // A name beneath the directory of an ended thread is not found, even when the number is somebody else's.
@@ -64,7 +65,9 @@ UniqueFd CallerRecord::directory(int number) const {
   return number == AT_FDCWD ? working_directory() : descriptor(number);
 }
 
-std::optional<std::string> CallerRecord::working_directory_path() const { return link_path(proc_.get(), "cwd"); }
+std::optional<std::string> CallerRecord::working_directory_path() const {
+  return link_path(working_directory_link_.get(), "");
+}
 
 std::optional<std::string> CallerRecord::directory_path(int number) const {
   const DescriptorName name = name_of_descriptor(number);

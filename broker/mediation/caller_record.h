@@ -1,7 +1,7 @@
 // CallerRecord: what the broker keeps of a thread that makes calls: its directory in /proc, which belongs to this very
 // thread and not to its number, and its umask for as long as nobody can have changed it.
 //
-// Ownership: CallerTable owns one descriptor for each record, a bounded number. One thread at a time.
+// Ownership: CallerTable owns two descriptors for each record, a bounded number. One thread at a time.
 #ifndef WRIT_BROKER_MEDIATION_CALLER_RECORD_H_
 #define WRIT_BROKER_MEDIATION_CALLER_RECORD_H_
 
@@ -48,6 +48,7 @@ class CallerRecord {
 
  private:
   UniqueFd proc_;
+  UniqueFd working_directory_link_;  // the link itself: reading it so spares the kernel the way to it
 };
 
 class CallerTable {

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "broker/kernel/acting_identity.h"
+#include "broker/kernel/raw_syscall.h"
 #include "broker/mediation/open_flags.h"
 #include "broker/mediation/plain_path.h"
 #include "broker/mediation/write_mediator.h"
@@ -65,7 +66,7 @@ std::optional<Answer> WriteMediator::open_plain_file(const Work& work, const Pla
   // O_NONBLOCK: should somebody on the host put a FIFO there, or hold a lease, we would wait.
   UniqueFd file = TreeDoor::open(*target.tree, target.path, (asked & ~std::uint64_t{O_TRUNC}) | O_NONBLOCK);
   struct stat status {};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  if (!file.valid() || raw_syscall(SYS_fstat, file.get(), &status) < 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   if (is_alias(status)) return std::nullopt;
   // Only now, when it is known what was opened.
   if ((flags & O_TRUNC) != 0 && ::ftruncate(file.get(), 0) != 0) return std::nullopt;

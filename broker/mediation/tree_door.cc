@@ -11,6 +11,10 @@
 namespace writ {
 namespace {
 
+// A program that opens the same file again and again (a log) need not have it looked at each time. Names that change
+// through the broker end it at once (forget()); this bound is for those that somebody on the host changes.
+constexpr std::chrono::milliseconds kSeenFor{200};
+
 bool same_directory(int left, int right) {
   struct stat a {};
   struct stat b {};
@@ -59,21 +63,29 @@ TreeDoor::Known* TreeDoor::directory_of(int root, const MediatedTree& tree, std:
   if (!theirs.valid() || !same_directory(ours.get(), theirs.get())) return nullptr;
   Known& known = known_[next_];
   next_ = (next_ + 1) % known_.size();
-  known = {&tree, text, std::move(ours)};
+  known = {&tree, text, std::move(ours), {}, {}};
   return &known;
 }
 
 TreeDoor::Name TreeDoor::look(int root, const MediatedTree& tree, const std::string& path) {
   if (path.size() <= tree.path.size()) return Name::kUnclear;
   const std::size_t slash = path.rfind('/');
-  const Known* known = directory_of(root, tree, std::string_view(path).substr(0, slash));
+  Known* known = directory_of(root, tree, std::string_view(path).substr(0, slash));
   if (known == nullptr) return Name::kUnclear;
+  const char* name = path.c_str() + slash + 1;
+  const auto now = std::chrono::steady_clock::now();
+  if (known->file == name && now - known->seen < kSeenFor) return Name::kFile;
   struct stat status {};
-  const int looked = ::fstatat(known->directory.get(), path.c_str() + slash + 1, &status, AT_SYMLINK_NOFOLLOW);
-  if (looked != 0) return errno == ENOENT ? Name::kFree : Name::kUnclear;
-  return S_ISREG(status.st_mode) && status.st_nlink == 1 ? Name::kFile : Name::kUnclear;
+  if (::fstatat(known->directory.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT ? Name::kFree : Name::kUnclear;
+  if (!S_ISREG(status.st_mode) || status.st_nlink != 1) return Name::kUnclear;
+  known->file = name;
+  known->seen = now;
+  return Name::kFile;
 }
 
-void TreeDoor::forget() { known_ = {}; }
+void TreeDoor::forget_files() {
+  for (Known& known : known_) known.file.clear();
+}
 
 }  // namespace writ

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -29,7 +30,8 @@ class TreeDoor {
     kUnclear,  // anything else, a link on the way, or a directory that the view shows otherwise
   };
   // What stands at `path` in `tree`. Waits for nothing and follows no link. A hint: what open() and make() return
-  // decides. `root`: the tool's root directory, where the directory of `path` must be the very same one.
+  // decides. A file that was seen a moment ago is not looked at again.
+  // `root`: the tool's root directory, where the directory of `path` must be the very same one.
   [[nodiscard]] Name look(int root, const MediatedTree& tree, const std::string& path);
 
   // Opens what is at `path`, through no link; invalid when it cannot be opened so. What was opened is to be looked at.
@@ -41,14 +43,18 @@ class TreeDoor {
   // True when an absolute path leads into `tree` by the tree's own path, as the tool sees it now.
   [[nodiscard]] static bool stands_in_view(int root, const MediatedTree& tree);
 
-  // Drops what is known about directories: something was moved.
-  void forget();
+  // Drops what is known about files: a name was moved, taken away, or made something else than a file.
+  void forget_files();
+  // Drops what is known about directories too: one was moved.
+  void forget() { known_ = {}; }
 
  private:
   struct Known {
     const MediatedTree* tree = nullptr;
     std::string path;  // of the directory, in the view
     UniqueFd directory;
+    std::string file;                            // the name that was a regular file last
+    std::chrono::steady_clock::time_point seen;  // when
   };
   [[nodiscard]] Known* directory_of(int root, const MediatedTree& tree, std::string_view path);
 

@@ -16,6 +16,11 @@ AccessVerdict because_protected(std::string reason) {
   return {Verdict::kDenied, DecisionCause::kProtected, {}, std::move(reason), {}};
 }
 
+bool changes_names(Operation operation) {
+  return operation == Operation::kRename || operation == Operation::kUnlink || operation == Operation::kMakeNode ||
+         operation == Operation::kLink || operation == Operation::kSymlink;
+}
+
 bool was_moved(const Answer& answer) {
   const auto* error = std::get_if<AnswerErrno>(&answer);
   return error != nullptr && error->error == ESTALE;
@@ -67,6 +72,7 @@ Answer WriteMediator::resume(std::uint64_t id, Verdict verdict) {
 }
 
 Answer WriteMediator::perform(Work& work) {
+  if (changes_names(work.call.row->operation)) door_.forget_files();
   switch (work.call.row->operation) {
     case Operation::kOpen:
       return open(work);
@@ -77,7 +83,6 @@ Answer WriteMediator::perform(Work& work) {
     case Operation::kUnlink:
       return unlink(work);
     case Operation::kRename:
-      door_.forget();
       return rename(work);
     case Operation::kLink:
       return link(work);
