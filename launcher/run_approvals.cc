@@ -13,6 +13,7 @@
 #include "broker/approval/descriptor_protocol.h"
 #include "broker/approval/question_text.h"
 #include "broker/base/escape.h"
+#include "broker/kernel/acting_identity.h"
 #include "launcher/approval_rule.h"
 #include "launcher/message.h"
 
@@ -176,6 +177,7 @@ void RunApprovals::finish(Waiting waiting, ApprovalAnswer answer) {
 }
 
 Status RunApprovals::write_down(const std::string& rule) const {
+  (void)ActingIdentity::step_back();  // the person's own file, not the tool's
   const std::string directory = standing_path_.substr(0, standing_path_.rfind('/'));
   for (std::size_t slash = directory.find('/', 1); slash != std::string::npos; slash = directory.find('/', slash + 1))
     (void)::mkdir(directory.substr(0, slash).c_str(), 0700);

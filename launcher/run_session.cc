@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "broker/kernel/acting_identity.h"
 #include "broker/sandbox/launch.h"
 
 namespace writ {
@@ -195,12 +196,26 @@ void RunSession::serve(std::span<const pollfd> entries) {
   if (approvals_ != nullptr) approvals_->serve();
 }
 
+bool RunSession::only_calls_wait(std::span<const pollfd> entries) const {
+  const int calls = calls_ == nullptr ? -1 : calls_->poll_descriptor();
+  bool waiting = false;
+  for (const pollfd& entry : entries) {
+    if (entry.revents == 0) continue;
+    if (entry.fd != calls) return false;
+    waiting = true;
+  }
+  return waiting;
+}
+
 void RunSession::poll_once() {
-  std::vector<pollfd> entries{{sandbox_.descriptor(), POLLIN, 0}, {signals_, POLLIN, 0}};
+  std::vector<pollfd>& entries = entries_;
+  entries.assign({{sandbox_.descriptor(), POLLIN, 0}, {signals_, POLLIN, 0}});
   if (guard_ != nullptr && guard_->poll_descriptor() >= 0) entries.push_back({guard_->poll_descriptor(), POLLIN, 0});
   streams_.add_poll_entries(entries);
   add_service_entries(entries);
   if (::poll(entries.data(), entries.size(), poll_timeout()) < 0) return;
+  // From one call to the next, root's broker stays who it was for it. For all else it is itself.
+  if (!only_calls_wait(entries)) ActingIdentity::step_back();
   if (entries[1].revents != 0) handle_signals();
   streams_.handle_events(entries);
   serve(entries);
@@ -218,9 +233,10 @@ RunOutcome RunSession::run() {
   while (!over_) {
     poll_once();
     check_deadlines();
-    if (calls_ != nullptr) calls_->sweep();
+    if (calls_ != nullptr) calls_->tick();
     if (commands_ != nullptr) commands_->tick();
   }
+  ActingIdentity::step_back();
   // Nobody waits for the commands any more. They hold streams of the tool, whose ends are waited for below.
   if (commands_ != nullptr) commands_->finish(limits_.kill_grace);
   streams_.drain();

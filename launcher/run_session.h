@@ -75,6 +75,7 @@ class RunSession {
   void note_exit(const InitReport& report);
   void add_service_entries(std::vector<pollfd>& entries) const;
   void serve(std::span<const pollfd> entries);
+  [[nodiscard]] bool only_calls_wait(std::span<const pollfd> entries) const;
   [[nodiscard]] int poll_timeout() const;
 
   SandboxProcess& sandbox_;
@@ -91,6 +92,7 @@ class RunSession {
   Clock::time_point started_ = Clock::now();
   std::optional<Clock::time_point> deadline_;
   std::optional<Clock::time_point> kill_at_;
+  std::vector<pollfd> entries_;  // of the poll that is under way
   int interrupts_ = 0;
   bool over_ = false;
   std::optional<RunOutcome> forced_;  // why Writ itself ended the tool

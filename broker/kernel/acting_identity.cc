@@ -30,7 +30,25 @@ bool is_host_root(FileIdentity identity) {
   return ids.level != UserNamespaceLevel::kContained || ids.root == RootMeaning::kHostRoot;
 }
 
+// Whom the thread acts as; nobody: itself.
+thread_local std::optional<FileIdentity> acting_as;
+
+// What the process had when it began to act as others.
+int parent_death_signal = 0;  // 0: none
+pid_t parent = 0;
+
+// Every change of the fsuid takes the parent-death signal away (PR_SET_PDEATHSIG(2const)). A parent that died meanwhile
+// is seen by its number.
+void keep_dying_with_parent() {
+  if (parent_death_signal == 0) return;
+  (void)::prctl(PR_SET_PDEATHSIG, parent_death_signal);
+  if (::getppid() != parent) (void)::raise(parent_death_signal);
+}
+
 }  // namespace
+
+UmaskScope::UmaskScope(mode_t mask) : own_(::umask(mask)) {}
+UmaskScope::~UmaskScope() { ::umask(own_); }
 
 Result<ActingIdentity> ActingIdentity::as(FileIdentity identity) {
   if (is_host_root(identity)) return fail("a tool's files are never written as root");
@@ -41,35 +59,30 @@ Result<ActingIdentity> ActingIdentity::as(FileIdentity identity) {
     return fail_errno(static_cast<int>(-dropped), "cannot drop the broker's groups");
   ActingIdentity acting;
   acting.identity_ = identity;
-  (void)::prctl(PR_GET_PDEATHSIG, &acting.parent_death_signal_);
-  acting.parent_ = ::getppid();
-  if (!Scope(acting).in_force()) return fail("cannot act as the tool's identity");
+  (void)::prctl(PR_GET_PDEATHSIG, &parent_death_signal);
+  parent = ::getppid();
+  const bool works = Scope(acting).in_force();
+  if (!step_back() || !works) return fail("cannot act as the tool's identity");
   return acting;
 }
 
-ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) : identity_(identity) {
-  if (mask) own_mask_ = ::umask(*mask);
-  if (!identity.identity_) return;
-  own_ = FileIdentity{::geteuid(), ::getegid()};
+bool ActingIdentity::step_back() {
+  if (!acting_as) return true;
+  const bool switched = switch_to({::geteuid(), ::getegid()});
+  keep_dying_with_parent();
+  if (switched) acting_as.reset();
+  return switched;
+}
+
+ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) : in_force_(true) {
+  if (mask) mask_.emplace(*mask);
+  if (acting_as == identity.identity_) return;
+  in_force_ = step_back();
+  if (!in_force_ || !identity.identity_) return;
+  acting_as = identity.identity_;  // even if it is switched in half only
   in_force_ = switch_to(*identity.identity_);
-}
-
-ActingIdentity::Scope::~Scope() {
-  // The user first: with root's fsuid the file capabilities come back.
-  if (own_) {
-    raw_syscall(SYS_setfsuid, own_->uid);
-    raw_syscall(SYS_setfsgid, own_->gid);
-    identity_.keep_dying_with_parent();
-  }
-  if (own_mask_) ::umask(*own_mask_);
-}
-
-// A change of fsuid takes the parent-death signal away (PR_SET_PDEATHSIG(2const)). A parent that died meanwhile is seen
-// by its number.
-void ActingIdentity::keep_dying_with_parent() const {
-  if (parent_death_signal_ == 0) return;
-  (void)::prctl(PR_SET_PDEATHSIG, parent_death_signal_);
-  if (::getppid() != parent_) (void)::raise(parent_death_signal_);
+  keep_dying_with_parent();
+  if (!in_force_) (void)step_back();
 }
 
 }  // namespace writ

@@ -2,7 +2,10 @@
 // power over files (the kernel takes the file capabilities away with a non-zero fsuid, capabilities(7)), no group but
 // the tool's. An ordinary user's broker is that user already; then nothing is changed.
 //
-// Threads: the identity belongs to the calling thread. Fork: inherited; do not fork inside of a scope.
+// Switching costs some microseconds, more than most of the work. So a scope leaves the identity in force when it ends,
+// for the next scope, and step_back() ends it. Forgetting that makes a thread too weak, never too strong.
+//
+// Threads: the identity belongs to the calling thread. Fork: inherited; step back before.
 #ifndef WRIT_BROKER_KERNEL_ACTING_IDENTITY_H_
 #define WRIT_BROKER_KERNEL_ACTING_IDENTITY_H_
 
@@ -18,6 +21,19 @@ namespace writ {
 struct FileIdentity {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+// While it lives, `mask` is the process's umask. Whoever makes something for a caller makes it with the caller's.
+class UmaskScope {
+ public:
+  explicit UmaskScope(mode_t mask);
+  ~UmaskScope();
+  UmaskScope(const UmaskScope&) = delete;
+  UmaskScope& operator=(const UmaskScope&) = delete;
+
+ private:
+  mode_t own_;
 };
 
 class ActingIdentity {
@@ -30,30 +46,26 @@ class ActingIdentity {
 
   // True when it acts as somebody else than the broker.
   [[nodiscard]] bool switches() const { return identity_.has_value(); }
+  // The calling thread touches files as itself again. False when the kernel did not switch: it is the tool still.
+  static bool step_back();
 
   // While it lives, files are touched with the identity. `mask` is the umask for what is made; none: nothing is made.
   class Scope {
    public:
     explicit Scope(const ActingIdentity& identity, std::optional<mode_t> mask = std::nullopt);
-    ~Scope();
+    ~Scope() = default;
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
     // False when the kernel did not switch: nothing may be done then.
     [[nodiscard]] bool in_force() const { return in_force_; }
 
    private:
-    const ActingIdentity& identity_;
-    std::optional<FileIdentity> own_;
-    std::optional<mode_t> own_mask_;
-    bool in_force_ = true;
+    std::optional<UmaskScope> mask_;
+    bool in_force_;
   };
 
  private:
-  void keep_dying_with_parent() const;
-
   std::optional<FileIdentity> identity_;
-  int parent_death_signal_ = 0;  // 0: none
-  pid_t parent_ = 0;
 };
 
 }  // namespace writ

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "broker/kernel/process_memory.h"
+#include "broker/mediation/open_flags.h"
 
 namespace writ {
 namespace {
@@ -22,7 +23,6 @@ class CallReader {
  public:
   CallReader(const MediatedCall& row, const Notification& call, CallerTable& callers) : callers_(callers) {
     copy_->row = &row;
-    copy_->caller = callers.record(call.thread);
     copy_->thread = call.thread;
     for (std::size_t i = 0; i < copy_->arguments.size(); ++i) copy_->arguments[i] = call.call.args[i];
   }
@@ -31,6 +31,7 @@ class CallReader {
     for (int (CallReader::*part)() :
          {&CallReader::flags, &CallReader::object, &CallReader::second_path, &CallReader::values, &CallReader::umask})
       if (const int error = (this->*part)(); error != kDone) return error;
+    take_record();
     return std::move(copy_);
   }
 
@@ -47,6 +48,7 @@ class CallReader {
     if (row().operation == Operation::kOpen) copy_->flags = kCreat;
     if (rmdir) copy_->flags = AT_REMOVEDIR;
     if (row().flags != kNoArgument) copy_->flags = argument(row().flags) & 0xFFFFFFFFu;
+    if (row().operation == Operation::kOpen) copy_->flags &= kKnownOpenFlags;
     copy_->last_link = row().first.last_link;
     if (row().operation != Operation::kOpen && row().operation != Operation::kRename) turn_last_link();
     return kDone;
@@ -67,9 +69,27 @@ class CallReader {
   }
 
   int start(const CallPath& path, CopiedPath& into) {
-    const auto number = path.directory == kNoArgument ? AT_FDCWD : static_cast<int>(argument(path.directory));
-    into.start = number == AT_FDCWD ? copy_->caller->working_directory() : copy_->caller->descriptor(number);
+    const int number = copy_->start_number(path);
+    if (row().operation == Operation::kOpen && start_by_path(number, into)) return kDone;
+    take_record();
+    into.start = copy_->caller->directory(number);
     return into.start.valid() ? kDone : errno;
+  }
+
+  // Most opens need no more of the directory than its path, and reading that also shows that the record is this
+  // thread's.
+  bool start_by_path(int number, CopiedPath& into) {
+    const std::shared_ptr<const CallerRecord> known = callers_.remembered(copy_->thread);
+    if (!known) return false;
+    auto path = number == AT_FDCWD ? known->working_directory_path() : known->directory_path(number);
+    if (!path) return false;
+    copy_->caller = known;
+    into.start_path = std::move(*path);
+    return true;
+  }
+
+  void take_record() {
+    if (!copy_->caller) copy_->caller = callers_.record(copy_->thread);
   }
 
   int path(const CallPath& path, CopiedPath& into) {
@@ -161,9 +181,9 @@ class CallReader {
   }
 
   int umask() {
-    const bool makes = row().operation == Operation::kMakeDirectory || row().operation == Operation::kMakeNode ||
-                       (row().operation == Operation::kOpen && (copy_->flags & (O_CREAT | kTemporaryBit)) != 0);
+    const bool makes = row().operation == Operation::kMakeDirectory || row().operation == Operation::kMakeNode;
     if (!makes) return kDone;
+    take_record();
     const std::optional<mode_t> mask = callers_.umask_of(copy_->thread, *copy_->caller);
     // What nobody can find out must not widen a mode.
     copy_->umask = mask.value_or(077);

@@ -5,6 +5,7 @@
 #ifndef WRIT_BROKER_MEDIATION_CALL_READER_H_
 #define WRIT_BROKER_MEDIATION_CALL_READER_H_
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -44,8 +45,14 @@ struct CopiedCall : CallCopy {
   std::string text;                            // a link's target, an attribute's name
   std::vector<std::byte> bytes;                // an attribute's value
   std::optional<std::array<timespec, 2>> times;
-  std::optional<mode_t> umask;       // for calls that make something
+  std::optional<mode_t> umask;       // for calls that make something, other than open
   std::vector<std::string> granted;  // paths that were asked about and allowed, for a call that waited
+
+  // The descriptor at which `path` starts, AT_FDCWD for the working directory.
+  [[nodiscard]] int start_number(const CallPath& path) const {
+    return path.directory == kNoArgument ? AT_FDCWD
+                                         : static_cast<int>(arguments[static_cast<std::size_t>(path.directory)]);
+  }
 
   // The argument `index` places after the first of the operation's own.
   [[nodiscard]] std::uint64_t value(int index = 0) const {

@@ -15,7 +15,28 @@ namespace writ {
 namespace {
 
 // Threads that are remembered. More than this many at work at once only cost opening /proc anew.
-constexpr std::size_t kRemembered = 128;
+constexpr std::size_t kRemembered = 64;
+
+using DescriptorName = std::array<char, 24>;  // fd/NUMBER
+
+DescriptorName name_of_descriptor(int number) {
+  DescriptorName name{};
+  std::memcpy(name.data(), "fd/", 3);
+  std::to_chars(name.data() + 3, name.data() + name.size() - 1, number);
+  return name;
+}
+
+// Where a link of /proc/TID leads. Nothing also where it may not exist any more: a name may end like that by itself,
+// but whoever gets nothing here looks closer (path_of_place).
+std::optional<std::string> link_path(int proc, const char* name) {
+  constexpr std::string_view kRemoved = " (deleted)";  // proc(5)
+  std::array<char, PATH_MAX> target;
+  const ssize_t length = ::readlinkat(proc, name, target.data(), target.size());
+  if (length <= 0 || length == PATH_MAX || target[0] != '/') return std::nullopt;
+  const std::string_view path(target.data(), static_cast<std::size_t>(length));
+  if (path.ends_with(kRemoved)) return std::nullopt;
+  return std::string(path);
+}
 
 }  // namespace
 
@@ -24,6 +45,7 @@ CallerRecord::CallerRecord(pid_t thread) {
   std::memcpy(path.data(), "/proc/", 6);
   std::to_chars(path.data() + 6, path.data() + path.size() - 1, thread);
   proc_.reset(::open(path.data(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  working_directory_link_.reset(::openat(proc_.get(), "cwd", O_PATH | O_NOFOLLOW | O_CLOEXEC));
 }
 
 // A name beneath the directory of an ended thread is not found, even when the number is somebody else's.
@@ -34,12 +56,25 @@ UniqueFd CallerRecord::working_directory() const {
 }
 
 UniqueFd CallerRecord::descriptor(int number) const {
-  std::array<char, 24> name{};
-  std::memcpy(name.data(), "fd/", 3);
-  std::to_chars(name.data() + 3, name.data() + name.size() - 1, number);
+  const DescriptorName name = name_of_descriptor(number);
   UniqueFd found(::openat(proc_.get(), name.data(), O_PATH | O_CLOEXEC));
   if (!found.valid() && errno == ENOENT) errno = EBADF;  // what a call with that number would get
   return found;
+}
+
+UniqueFd CallerRecord::directory(int number) const {
+  return number == AT_FDCWD ? working_directory() : descriptor(number);
+}
+
+std::optional<std::string> CallerRecord::working_directory_path() const {
+  return link_path(working_directory_link_.get(), "");
+}
+
+std::optional<std::string> CallerRecord::directory_path(int number) const {
+  const DescriptorName name = name_of_descriptor(number);
+  struct stat status {};
+  if (::fstatat(proc_.get(), name.data(), &status, 0) != 0 || !S_ISDIR(status.st_mode)) return std::nullopt;
+  return link_path(proc_.get(), name.data());
 }
 
 std::optional<mode_t> CallerRecord::read_umask() const {
@@ -86,6 +121,11 @@ CallerTable::Entry& CallerTable::entry(pid_t thread) {
 }
 
 std::shared_ptr<const CallerRecord> CallerTable::record(pid_t thread) { return entry(thread).record; }
+
+std::shared_ptr<const CallerRecord> CallerTable::remembered(pid_t thread) const {
+  const auto found = entries_.find(thread);
+  return found == entries_.end() ? nullptr : found->second.record;
+}
 
 std::optional<mode_t> CallerTable::umask_of(pid_t thread, const CallerRecord& known) {
   const auto found = entries_.find(thread);

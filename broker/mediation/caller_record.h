@@ -1,7 +1,7 @@
 // CallerRecord: what the broker keeps of a thread that makes calls: its directory in /proc, which belongs to this very
 // thread and not to its number, and its umask for as long as nobody can have changed it.
 //
-// Ownership: CallerTable owns one descriptor for each record, a bounded number. One thread at a time.
+// Ownership: CallerTable owns two descriptors for each record, a bounded number. One thread at a time.
 #ifndef WRIT_BROKER_MEDIATION_CALLER_RECORD_H_
 #define WRIT_BROKER_MEDIATION_CALLER_RECORD_H_
 
@@ -32,6 +32,13 @@ class CallerRecord {
   // none.
   [[nodiscard]] UniqueFd working_directory() const;
   [[nodiscard]] UniqueFd descriptor(int number) const;
+  // One of the two: the working directory for AT_FDCWD.
+  [[nodiscard]] UniqueFd directory(int number) const;
+  // The canonical path of the working directory, as the mounts around it have it. Nothing when the thread has ended, or
+  // the directory has no name any more. A path found shows that the thread lives: its number is nobody else's.
+  [[nodiscard]] std::optional<std::string> working_directory_path() const;
+  // The same for the directory that descriptor `number` stands for; nothing also for what is no directory.
+  [[nodiscard]] std::optional<std::string> directory_path(int number) const;
   // Its own directory in our /proc, for what the tool calls /proc/self.
   [[nodiscard]] int proc() const { return proc_.get(); }
 
@@ -46,6 +53,7 @@ class CallerRecord {
 
  private:
   UniqueFd proc_;
+  UniqueFd working_directory_link_;  // the link itself: reading it so spares the kernel the way to it
 };
 
 class CallerTable {
@@ -53,6 +61,9 @@ class CallerTable {
   // The record of `thread`, made anew where the number belongs to another thread by now. Believe it only if the call's
   // id is valid afterwards; then it stays that thread's, whatever becomes of the number.
   [[nodiscard]] std::shared_ptr<const CallerRecord> record(pid_t thread);
+
+  // The record that is kept under this number, or nullptr: perhaps another thread's, which has ended.
+  [[nodiscard]] std::shared_ptr<const CallerRecord> remembered(pid_t thread) const;
 
   // The umask for a call of `thread`, whose record is `known`. Read from /proc, and remembered until some thread of the
   // sandbox calls umask(2).

@@ -117,6 +117,7 @@ Answer LookMediator::perform(std::uint64_t id, std::unique_ptr<CopiedLook> look)
 // The host's own answer is what the tool did not get. Whoever wants a run explained may know it.
 void LookMediator::explain(const CopiedLook& look) {
   if (parts_.explaining == Explaining::kNo || look.missing.empty()) return;
+  (void)ActingIdentity::step_back();  // the host as Writ's owner sees it
   struct stat status {};
   if (::fstatat(AT_FDCWD, look.missing.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
   AccessRequest request;

@@ -92,6 +92,7 @@ Answer WriteMediator::rename(Work& work) {
   if (from->place.names_itself() || to->place.names_itself()) return AnswerErrno{EBUSY};
   if (!from->place.object) return AnswerErrno{ENOENT};
   if (parts_.trees.is_mount_point(from->path) || parts_.trees.is_mount_point(to->path)) return AnswerErrno{EBUSY};
+  if (is_directory(from->place) || is_directory(to->place)) door_.forget();
   for (Target* end : {&*from, &*to})
     if (auto refused = refuse(work, kWriteRight, *end, Change::kReplaces)) return std::move(*refused);
   auto old_directory = parts_.trees.directory(*from->tree, from->place);

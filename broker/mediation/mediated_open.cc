@@ -8,25 +8,12 @@
 #include <string>
 #include <utility>
 
-#include "broker/kernel/raw_syscall.h"
+#include "broker/kernel/acting_identity.h"
+#include "broker/mediation/open_flags.h"
 #include "broker/mediation/write_mediator.h"
 
 namespace writ {
 namespace {
-
-constexpr std::uint64_t kSetIds = S_ISUID | S_ISGID;
-
-// Flags that belong to the way to the file, not to the file: the broker has found the file already.
-constexpr std::uint64_t kOfTheWay = O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_DIRECTORY | kTemporaryBit;
-// O_ASYNC does nothing for regular files, and its signals would be ours.
-constexpr std::uint64_t kNeverOurs = O_ASYNC;
-
-Rights rights_of(std::uint64_t flags) {
-  const std::uint64_t mode = flags & O_ACCMODE;
-  // Mode 3 opens for ioctl(2) alone, and needs both.
-  if (mode == O_RDWR || mode == O_ACCMODE) return {Right::kRead, Right::kWrite};
-  return {Right::kWrite};
-}
 
 FinalLink last_link_of(std::uint64_t flags) {
   const bool new_only = (flags & O_CREAT) != 0 && (flags & O_EXCL) != 0;
@@ -50,6 +37,12 @@ Answer WriteMediator::open(Work& work) {
   const std::uint64_t flags = work.call.flags;
   // The kernel ignores every other flag then (open(2)), and so nothing can be written through it.
   if ((flags & O_PATH) != 0) return AnswerContinue{"O_PATH: a place in the view, with the view's rights"};
+  if (auto answer = open_plainly(work)) return std::move(*answer);
+  // Where only the path of the directory was read before, the long way takes the directory itself.
+  CopiedPath& path = work.call.first;
+  if (!path.start_path.empty() && !path.start.valid())
+    path.start = work.call.caller->directory(work.call.start_number(work.call.row->first));
+  if (!path.start_path.empty() && !path.start.valid()) return AnswerErrno{errno};
   if ((flags & kTemporaryBit) != 0) return open_nameless(work);
   if ((flags & O_CREAT) != 0 && (flags & O_DIRECTORY) != 0) return AnswerErrno{EINVAL};
   if (auto again = open_again(work)) return std::move(*again);
@@ -63,7 +56,7 @@ Answer WriteMediator::open_existing(Work& work, const Target& target) {
   const struct stat& object = *target.place.object;
   const std::uint64_t flags = work.call.flags;
   if (const int error = unfit(object, flags, target.place.trailing_slash); error != 0) return AnswerErrno{error};
-  if (auto refused = refuse(work, rights_of(flags), target, Change::kReplaces)) return std::move(*refused);
+  if (auto refused = refuse(work, rights_of_open(flags), target, Change::kReplaces)) return std::move(*refused);
   // A FIFO's other end, or a driver, would keep us waiting; none of them is written to by being opened.
   if (!S_ISREG(object.st_mode)) return AnswerContinue{"no regular file: a read-only mount opens a FIFO, and no device"};
   // O_NONBLOCK: should somebody on the host put a FIFO there, or hold a lease, we would wait. O_TRUNC comes when it is
@@ -83,10 +76,11 @@ Answer WriteMediator::open_new(Work& work, const Target& target) {
   if ((flags & O_CREAT) == 0) return AnswerErrno{ENOENT};
   if (target.place.trailing_slash) return AnswerErrno{EISDIR};
   if ((mode & kSetIds) != 0) return AnswerErrno{EPERM};
-  if (auto refused = refuse(work, rights_of(flags), target, Change::kReplaces)) return std::move(*refused);
+  if (auto refused = refuse(work, rights_of_open(flags), target, Change::kReplaces)) return std::move(*refused);
   auto directory = parts_.trees.directory(*target.tree, target.place);
   if (!directory) return AnswerErrno{directory.error()};
   // O_EXCL: what is opened is what was made here, so it is a file and no link is followed.
+  const UmaskScope mask(umask_of(work));
   const std::uint64_t exactly = (flags & ~kNeverOurs) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd file(::openat(directory->get(), target.place.name.c_str(), static_cast<int>(exactly), mode));
   // Somebody else made it meanwhile; whether that is an error, the next look says.
@@ -103,9 +97,10 @@ Answer WriteMediator::open_nameless(Work& work) {
   if (!found) return std::move(found.error());
   if (!found->place.object) return AnswerErrno{ENOENT};
   if (!S_ISDIR(found->place.object->st_mode)) return AnswerErrno{ENOTDIR};
-  if (auto refused = refuse(work, rights_of(flags), *found, Change::kKeepsWay)) return std::move(*refused);
+  if (auto refused = refuse(work, rights_of_open(flags), *found, Change::kKeepsWay)) return std::move(*refused);
   auto directory = parts_.trees.object(*found->tree, found->place);
   if (!directory) return AnswerErrno{directory.error()};
+  const UmaskScope mask(umask_of(work));
   UniqueFd file(::openat(directory->get(), ".", static_cast<int>((flags & ~kNeverOurs) | O_CLOEXEC), mode));
   if (!file.valid()) return AnswerErrno{errno};
   return hand_over(work, std::move(file));
@@ -129,13 +124,22 @@ std::optional<Answer> WriteMediator::open_again(const Work& work) {
   return file.valid() ? hand_over(work, std::move(file)) : Answer(AnswerErrno{errno});
 }
 
+// What nobody can find out must not widen a mode.
+mode_t WriteMediator::umask_of(const Work& work) {
+  return callers_.umask_of(work.call.thread, *work.call.caller).value_or(077);
+}
+
 // A file that can be executed must not be held open by us when the call returns: the tool may execute it at once, and
 // would get ETXTBSY. That takes two steps; for all other files one step, and our copy closed right after, will do.
 Answer WriteMediator::hand_over(const Work& work, UniqueFd file) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return AnswerErrno{EACCES};
+  return hand_over(work, std::move(file), status.st_mode);
+}
+
+Answer WriteMediator::hand_over(const Work& work, UniqueFd file, mode_t mode) {
   const bool close_on_exec = (work.call.flags & O_CLOEXEC) != 0;
-  const bool executable = (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
+  const bool executable = (mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
   if (executable) return AnswerBoth{std::move(file), 0, 1, close_on_exec};
   return AnswerDescriptor{std::move(file), close_on_exec};
 }

@@ -42,10 +42,23 @@ MediatedTrees::MediatedTrees(std::vector<MediatedTree> trees, const std::vector<
   for (const ViewEntry& entry : entries) {
     const auto found =
         std::find_if(trees_.begin(), trees_.end(), [&](const MediatedTree& tree) { return tree.path == entry.path; });
-    entries_.push_back({entry.path, found == trees_.end() ? nullptr : &*found});
+    entries_.push_back({entry.path, found == trees_.end() ? nullptr : &*found, entry.kind});
   }
   std::stable_sort(entries_.begin(), entries_.end(),
                    [](const Entry& a, const Entry& b) { return a.path.size() > b.path.size(); });
+  for (const MediatedTree& tree : trees_) fixed_.push_back(way_is_fixed(tree.path));
+}
+
+// What stands in the view's own root, or in a tree for reading, the tool cannot move. In a private place it can move
+// directories, and with them what is mounted beneath; but not a mount point itself (EBUSY, rename(2)).
+bool MediatedTrees::way_is_fixed(std::string_view path) const {
+  for (const Entry& entry : entries_) {
+    if (entry.path.size() >= path.size() || !lies_in(path, entry.path)) continue;
+    if (entry.kind == "private" && path.substr(0, path.rfind('/')) != entry.path) return false;
+    if (entry.kind != "private" && entry.kind != "read") return false;
+    path = entry.path;  // the entries above it come later
+  }
+  return true;
 }
 
 const MediatedTree* MediatedTrees::holding(std::string_view path) const {

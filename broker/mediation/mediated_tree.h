@@ -6,6 +6,7 @@
 #ifndef WRIT_BROKER_MEDIATION_MEDIATED_TREE_H_
 #define WRIT_BROKER_MEDIATION_MEDIATED_TREE_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -28,6 +29,10 @@ class MediatedTrees {
 
   // The deepest tree that `path` lies strictly beneath, whatever the view shows there.
   [[nodiscard]] const MediatedTree* around(std::string_view path) const;
+
+  // True when the tool cannot make the absolute path of `tree` lead elsewhere: it may change nothing that lies on the
+  // way.
+  [[nodiscard]] bool has_fixed_way(const MediatedTree& tree) const { return fixed_.at(number_of(tree)); }
 
   // True when something of the view is mounted at `path`: moving or removing it is EBUSY, as for any mount point.
   [[nodiscard]] bool is_mount_point(std::string_view path) const;
@@ -54,8 +59,15 @@ class MediatedTrees {
   struct Entry {
     std::string path;
     const MediatedTree* tree;  // nullptr: something else
+    std::string kind;          // ViewEntry::kind
   };
+  [[nodiscard]] std::size_t number_of(const MediatedTree& tree) const {
+    return static_cast<std::size_t>(&tree - trees_.data());
+  }
+  [[nodiscard]] bool way_is_fixed(std::string_view path) const;
+
   std::vector<MediatedTree> trees_;
+  std::vector<bool> fixed_;            // of each tree
   std::vector<std::uint64_t> mounts_;  // their mount ids
   std::vector<Entry> entries_;         // longest paths first
 };

@@ -1,13 +1,15 @@
 // NotificationHandler: what the broker does about one kind of trapped call. The loop (notification_loop.h) owns the
 // order of the steps; a handler fills them in.
 //
-// Threads: today everything runs on the thread of the loop. read() and decide() are separate, and pass on nothing but
-// the copy, so that a pool of workers can run them later.
+// Threads: everything runs on the thread of the loop (docs/mediation.md, "What can delay whom").
 #ifndef WRIT_BROKER_MEDIATION_NOTIFICATION_HANDLER_H_
 #define WRIT_BROKER_MEDIATION_NOTIFICATION_HANDLER_H_
 
+#include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include "broker/kernel/seccomp_notify.h"
@@ -47,8 +49,13 @@ struct AnswerBoth {
 struct AnswerContinue {
   const char* reason = nullptr;
 };
-// Not yet: the handler answers through the loop when it knows.
-struct AnswerLater {};
+// Not yet: the handler answers through the loop when it knows. Where something else decides how long that takes,
+// `within` bounds it: then the call fails with `late`, and the handler is told to abandon it. A caller that waits
+// cannot be interrupted by anything but death, so none is a choice for what ends by itself.
+struct AnswerLater {
+  std::optional<std::chrono::milliseconds> within;
+  int late = ETIMEDOUT;
+};
 using Answer = std::variant<AnswerValue, AnswerErrno, AnswerDescriptor, AnswerBoth, AnswerContinue, AnswerLater>;
 
 class NotificationHandler {
@@ -63,7 +70,8 @@ class NotificationHandler {
   // Decides on the copy and acts. `id` is for a later answer.
   [[nodiscard]] virtual Answer decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) = 0;
 
-  // The caller of `id`, which got AnswerLater, is gone. Nothing can be answered any more.
+  // The caller of `id`, which got AnswerLater, is gone or has been answered because it was late. Nothing can be
+  // answered any more.
   virtual void abandon(std::uint64_t id) = 0;
 };
 

@@ -27,6 +27,11 @@ bool PolicyDecider::may_allow(const AccessRequest& request) const {
   return enforced_.decide_path(request.rights, request.path).effect == Effect::kAllow;
 }
 
+bool PolicyDecider::allows_plainly(const AccessRequest& request) const {
+  return policy_.decide_path(request.rights, request.path).effect == Effect::kAllow &&
+         enforced_.decide_path(request.rights, request.path).effect == Effect::kAllow;
+}
+
 AccessVerdict PolicyDecider::decide(std::uint64_t, const AccessRequest& request) {
   Decision decision = policy_.decide_path(request.rights, request.path);
   if (decision.effect == Effect::kAllow) decision = enforced_.decide_path(request.rights, request.path);

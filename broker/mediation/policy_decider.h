@@ -20,6 +20,7 @@ class PolicyDecider : public Decider {
   [[nodiscard]] AccessVerdict decide(std::uint64_t id, const AccessRequest& request) override;
   [[nodiscard]] AccessVerdict explain(const AccessRequest& request) override { return decide(0, request); }
   [[nodiscard]] bool may_allow(const AccessRequest& request) const override;
+  [[nodiscard]] bool allows_plainly(const AccessRequest& request) const override;
 
  private:
   [[nodiscard]] std::string origin_of(const Rule& rule) const;

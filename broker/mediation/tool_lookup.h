@@ -26,6 +26,8 @@ namespace writ {
 struct CopiedPath {
   std::string text;
   UniqueFd start;
+  // The canonical path of `start`, where it was found out. Then `start` is opened when it is needed.
+  std::string start_path;
 };
 
 struct Place {

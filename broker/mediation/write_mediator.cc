@@ -17,6 +17,11 @@ AccessVerdict because_protected(std::string reason) {
   return {Verdict::kDenied, DecisionCause::kProtected, {}, {}, std::move(reason), {}};
 }
 
+bool changes_names(Operation operation) {
+  return operation == Operation::kRename || operation == Operation::kUnlink || operation == Operation::kMakeNode ||
+         operation == Operation::kLink || operation == Operation::kSymlink;
+}
+
 bool was_moved(const Answer& answer) {
   const auto* error = std::get_if<AnswerErrno>(&answer);
   return error != nullptr && error->error == ESTALE;
@@ -75,6 +80,7 @@ Answer WriteMediator::resume(std::uint64_t id, Approval approval, const std::str
 }
 
 Answer WriteMediator::perform(Work& work) {
+  if (changes_names(work.call.row->operation)) door_.forget_files();
   switch (work.call.row->operation) {
     case Operation::kOpen:
       return open(work);

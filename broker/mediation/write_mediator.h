@@ -22,6 +22,7 @@
 #include "broker/mediation/denial_log.h"
 #include "broker/mediation/mediated_tree.h"
 #include "broker/mediation/shielded_objects.h"
+#include "broker/mediation/tree_door.h"
 #include "broker/mediation/write_shields.h"
 
 namespace writ {
@@ -79,13 +80,25 @@ class WriteMediator : public NotificationHandler {
   [[nodiscard]] Answer deny(Work& work, const AccessRequest& request, const AccessVerdict& verdict);
   [[nodiscard]] bool is_alias(const struct stat& status);
 
+  // ---- mediated_short_way.cc
+  struct PlainTarget {
+    const MediatedTree* tree;
+    std::string path;
+  };
+  [[nodiscard]] std::optional<Answer> open_plainly(const Work& work);
+  [[nodiscard]] std::optional<PlainTarget> plain_target(const Work& work) const;
+  [[nodiscard]] std::optional<Answer> open_plain_file(const Work& work, const PlainTarget& target);
+  [[nodiscard]] std::optional<Answer> make_plain_file(const Work& work, const PlainTarget& target);
+
   // ---- mediated_open.cc
   [[nodiscard]] Answer open(Work& work);
   [[nodiscard]] Answer open_existing(Work& work, const Target& target);
   [[nodiscard]] Answer open_new(Work& work, const Target& target);
   [[nodiscard]] Answer open_nameless(Work& work);
   [[nodiscard]] std::optional<Answer> open_again(const Work& work);
+  [[nodiscard]] mode_t umask_of(const Work& work);
   [[nodiscard]] static Answer hand_over(const Work& work, UniqueFd file);
+  [[nodiscard]] static Answer hand_over(const Work& work, UniqueFd file, mode_t mode);
 
   // ---- mediated_names.cc
   [[nodiscard]] Answer make_directory(Work& work);
@@ -114,6 +127,7 @@ class WriteMediator : public NotificationHandler {
   DenialLog& denials_;
   CallerTable callers_;
   ShieldedObjects shielded_;
+  TreeDoor door_;
   std::optional<ToolLookup> lookup_;
   std::optional<ToolLookup> first_lookup_;  // opened for a call that was not found valid afterwards yet
   std::map<std::uint64_t, std::unique_ptr<CopiedCall>> waiting_;

@@ -29,7 +29,8 @@ class Recorder final : public NotificationHandler {
   Answer decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) override {
     steps.emplace_back("decide");
     last_id = id;
-    if (later) return AnswerLater{};
+    if (while_deciding) while_deciding(id);
+    if (later) return AnswerLater{within, ENETDOWN};
     return AnswerValue{static_cast<std::int64_t>(static_cast<NumberCopy&>(*copy).number) + 1};
   }
   void abandon(std::uint64_t id) override {
@@ -38,6 +39,8 @@ class Recorder final : public NotificationHandler {
   }
   std::vector<std::string> steps;
   std::function<void()> while_reading;
+  std::function<void(std::uint64_t)> while_deciding;
+  std::optional<std::chrono::milliseconds> within;
   bool later = false;
   std::uint64_t last_id = 0;
   std::uint64_t abandoned = 0;
@@ -113,6 +116,76 @@ TEST_CASE("a caller that dies while its answer is awaited is abandoned") {
   loop.sweep();
   CHECK(recorder.abandoned == recorder.last_id);
   CHECK_FALSE(loop.is_waiting(recorder.last_id));
+}
+
+TEST_CASE("a call that is answered too late fails, and its handler hears of it") {
+  TrappedChild child([] { return command_call(1) == -ENETDOWN ? 0 : 1; });
+  NotificationLoop loop(child.take_listener());
+  Recorder recorder;
+  recorder.later = true;
+  recorder.within = std::chrono::milliseconds(30);
+  loop.add_handler(kCommandCall, recorder);
+  wait_and_handle(loop);
+  loop.tick();
+  CHECK(loop.is_waiting(recorder.last_id));
+  REQUIRE(loop.poll_timeout());
+  CHECK(*loop.poll_timeout() <= std::chrono::milliseconds(30));
+  while (loop.is_waiting(recorder.last_id)) {
+    ::poll(nullptr, 0, static_cast<int>(loop.poll_timeout()->count()));
+    loop.tick();
+  }
+  CHECK(recorder.abandoned == recorder.last_id);
+  loop.answer_later(recorder.last_id, AnswerValue{9});  // nobody waits for it any more
+  CHECK(child.end() == 0);
+  CHECK(loop.counts().answered == 1);
+}
+
+TEST_CASE("a call without a deadline waits on") {
+  TrappedChild child([] { return command_call(1) == 9 ? 0 : 1; });
+  NotificationLoop loop(child.take_listener());
+  Recorder recorder;
+  recorder.later = true;
+  loop.add_handler(kCommandCall, recorder);
+  wait_and_handle(loop);
+  for (int i = 0; i < 3; ++i) {
+    ::poll(nullptr, 0, static_cast<int>(loop.poll_timeout()->count()));
+    loop.tick();
+  }
+  CHECK(loop.is_waiting(recorder.last_id));
+  CHECK(recorder.abandoned == 0);
+  loop.answer_later(recorder.last_id, AnswerValue{9});
+  CHECK(child.end() == 0);
+}
+
+TEST_CASE("a caller that died is found by ticking alone") {
+  TrappedChild child([] { return command_call(1) == 9 ? 0 : 1; });
+  NotificationLoop loop(child.take_listener());
+  Recorder recorder;
+  recorder.later = true;
+  loop.add_handler(kCommandCall, recorder);
+  wait_and_handle(loop);
+  ::kill(child.pid(), SIGKILL);
+  CHECK(child.end() == 1000 + SIGKILL);
+  ::poll(nullptr, 0, static_cast<int>(loop.poll_timeout()->count()));
+  loop.tick();
+  CHECK(recorder.abandoned == recorder.last_id);
+}
+
+TEST_CASE("an answer that comes while the call is decided is the answer") {
+  TrappedChild child([] { return command_call(1) == 7 ? 0 : 1; });
+  NotificationLoop loop(child.take_listener());
+  Recorder recorder;
+  recorder.later = true;
+  recorder.while_deciding = [&](std::uint64_t id) {
+    CHECK(loop.is_waiting(id));
+    loop.answer_later(id, AnswerValue{7});
+  };
+  loop.add_handler(kCommandCall, recorder);
+  wait_and_handle(loop);
+  CHECK_FALSE(loop.is_waiting(recorder.last_id));
+  CHECK_FALSE(loop.poll_timeout());
+  CHECK(child.end() == 0);
+  CHECK(loop.counts().answered == 1);
 }
 
 TEST_CASE("an answer that the kernel refuses becomes an errno and not silence") {

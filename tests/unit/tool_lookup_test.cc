@@ -34,7 +34,8 @@ class Scene {
   ~Scene() { std::filesystem::remove_all(top_); }
 
   [[nodiscard]] FoundPlace find(const std::string& text, FinalLink last_link = FinalLink::kName) const {
-    return lookup_.find({text, UniqueFd(::open(top_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC))}, last_link, caller_);
+    return lookup_.find({text, UniqueFd(::open(top_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), {}}, last_link,
+                        caller_);
   }
   // The canonical path beneath the top, "?" for an object that is missing, or the errno.
   [[nodiscard]] std::string path(const std::string& text, FinalLink last_link = FinalLink::kName) const {
