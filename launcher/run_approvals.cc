@@ -1,7 +1,5 @@
 #include "launcher/run_approvals.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +11,6 @@
 #include "broker/approval/question_text.h"
 #include "broker/base/escape.h"
 #include "launcher/message.h"
-#include "launcher/yaml_text.h"
 
 namespace writ {
 namespace {
@@ -23,20 +20,6 @@ std::vector<std::string> writable_places(const Profile& profile) {
   for (const PathGrant& grant : profile.filesystem.grants)
     if (grant.access == PathAccess::kWrite && ::access(grant.path.c_str(), F_OK) == 0) places.push_back(grant.path);
   return places;
-}
-
-// In the home of the configuration, beside the person's profiles: Writ's own files, which no tool sees.
-std::string standing_file(const RunSetup& setup) {
-  const std::string& name = setup.profile.name;
-  if (name.empty() || name.find('/') != std::string::npos || name.front() == '.') return {};
-  return setup.person.configuration_home + "/writ/approvals/" + name + ".yaml";
-}
-
-Result<std::optional<ApprovalFile>> read_standing(const std::string& path, const Profile& profile) {
-  if (path.empty() || ::access(path.c_str(), F_OK) != 0) return std::optional<ApprovalFile>();
-  WRIT_TRY(check_approval_file_place(path, writable_places(profile)));
-  WRIT_ASSIGN(ApprovalFile file, ApprovalFile::read(path));
-  return std::optional(std::move(file));
 }
 
 Result<ApprovalChoice> choice_of(const RunOptions& options) {
@@ -69,9 +52,7 @@ OutcomeSet possible(AnswerReach reach) {
 }
 
 std::string always_rule(const AccessRequest& request) {
-  const char* effect = request.reach == AnswerReach::kCall ? "once" : "run";
-  return std::string("{effect: ") + effect + ", rights: [" + rights_text(request.rights) +
-         "], path: " + yaml_literal(request.path) + "}";
+  return approval_entry(request.reach == AnswerReach::kCall ? "once" : "run", request.rights, request.path);
 }
 
 ApprovalQuestion question_of(const AccessRequest& request, const AccessVerdict& verdict) {
@@ -102,26 +83,24 @@ Result<std::unique_ptr<RunApprovals>> RunApprovals::open(const RunOptions& optio
   WRIT_ASSIGN(const ApprovalChoice choice, choice_of(options));
   const std::vector<std::string> writable = writable_places(setup.profile);
   WRIT_ASSIGN(auto back_end, open_back_end(choice, terminal_options(hand_over), writable));
-  std::string path = standing_file(setup);
-  WRIT_ASSIGN(std::optional<ApprovalFile> standing, read_standing(path, setup.profile));
+  WRIT_ASSIGN(auto standing, StandingApprovals::open(setup.person.configuration_home, setup.profile.name, writable));
   // With --approve=deny the person wants nothing allowed that the profile does not allow by itself.
-  if (std::holds_alternative<DenyEverything>(choice)) standing.reset();
-  return std::unique_ptr<RunApprovals>(new RunApprovals(std::move(back_end), std::move(standing), std::move(path)));
+  if (std::holds_alternative<DenyEverything>(choice)) standing.forget();
+  return std::unique_ptr<RunApprovals>(new RunApprovals(std::move(back_end), std::move(standing)));
 }
 
 void RunApprovals::ask(std::uint64_t id, const AccessRequest& request, const AccessVerdict& verdict) {
   ApprovalQuestion question = question_of(request, verdict);
   question.id = QuestionId{++last_id_};
-  if (!standing_path_.empty()) question.always_rule = always_rule(request);
+  if (standing_.can_write()) question.always_rule = always_rule(request);
   Waiting waiting{
       id, request, {request.rights, request.path, question.asker.program, verdict.rule, {}}, question.always_rule};
   waiting.request.caller = nullptr;
   waiting_.emplace(question.id, std::move(waiting));
-  if (standing_)
-    if (auto known = standing_->find(question)) {
-      known_.push_back({question.id, std::move(*known)});
-      return;
-    }
+  if (auto known = standing_.find(question)) {
+    known_.push_back({question.id, std::move(*known)});
+    return;
+  }
   back_end_->submit(std::move(question), ApprovalClock::now());
 }
 
@@ -153,30 +132,13 @@ void RunApprovals::serve() {
 
 void RunApprovals::finish(Waiting waiting, ApprovalAnswer answer) {
   if (answer.outcome == ApprovalOutcome::kAllowAlways)
-    if (const Status written = write_down(waiting.always_rule); !written)
+    if (const Status written = standing_.append(waiting.always_rule); !written)
       print_message("warning: " + written.error().describe() + "; allowed for this run only");
   const std::string reason = std::string(cause_name(answer.cause)) + (answer.text.empty() ? "" : ": " + answer.text);
   const Approval approval = approval_of(answer, waiting.request.reach);
   waiting.record.answer = std::move(answer);
   if (records_.size() < kApprovalRecordLimit) records_.push_back(std::move(waiting.record));
   sink_(waiting.call, waiting.request, approval, reason);
-}
-
-Status RunApprovals::write_down(const std::string& rule) const {
-  const std::string directory = standing_path_.substr(0, standing_path_.rfind('/'));
-  for (std::size_t slash = directory.find('/', 1); slash != std::string::npos; slash = directory.find('/', slash + 1))
-    (void)::mkdir(directory.substr(0, slash).c_str(), 0700);
-  (void)::mkdir(directory.c_str(), 0700);
-  const UniqueFd file(
-      ::open(standing_path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
-  struct stat status {};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0)
-    return fail_errno(errno, "cannot write the rule into " + quote_bytes(standing_path_));
-  std::string text = status.st_size == 0 ? "version: 1\napprovals:\n" : "";
-  text += "  - " + rule + "\n";
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return fail_errno(errno, "cannot write the rule into " + quote_bytes(standing_path_));
-  return {};
 }
 
 }  // namespace writ
