@@ -1,7 +1,5 @@
 #include "launcher/run_approvals.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +11,6 @@
 #include "broker/approval/descriptor_protocol.h"
 #include "broker/approval/question_text.h"
 #include "broker/base/escape.h"
-#include "broker/kernel/acting_identity.h"
 #include "launcher/approval_rule.h"
 #include "launcher/message.h"
 
@@ -25,20 +22,6 @@ std::vector<std::string> writable_places(const Profile& profile) {
   for (const PathGrant& grant : profile.filesystem.grants)
     if (grant.access == PathAccess::kWrite && ::access(grant.path.c_str(), F_OK) == 0) places.push_back(grant.path);
   return places;
-}
-
-// In the home of the configuration, beside the person's profiles: Writ's own files, which no tool sees.
-std::string standing_file(const RunSetup& setup) {
-  const std::string& name = setup.profile.name;
-  if (name.empty() || name.find('/') != std::string::npos || name.front() == '.') return {};
-  return setup.person.configuration_home + "/writ/approvals/" + name + ".yaml";
-}
-
-Result<std::optional<ApprovalFile>> read_standing(const std::string& path, const Profile& profile) {
-  if (path.empty() || ::access(path.c_str(), F_OK) != 0) return std::optional<ApprovalFile>();
-  WRIT_TRY(check_approval_file_place(path, writable_places(profile)));
-  WRIT_ASSIGN(ApprovalFile file, ApprovalFile::read(path));
-  return std::optional(std::move(file));
 }
 
 Result<ApprovalChoice> choice_of(const RunOptions& options) {
@@ -117,25 +100,23 @@ Result<std::unique_ptr<RunApprovals>> RunApprovals::open(const RunOptions& optio
   WRIT_ASSIGN(const ApprovalChoice choice, choice_of(options));
   const std::vector<std::string> writable = writable_places(setup.profile);
   WRIT_ASSIGN(auto back_end, open_back_end(choice, terminal_options(hand_over), writable));
-  std::string path = standing_file(setup);
-  WRIT_ASSIGN(std::optional<ApprovalFile> standing, read_standing(path, setup.profile));
+  WRIT_ASSIGN(auto standing, StandingApprovals::open(setup.person.configuration_home, setup.profile.name, writable));
   // With --approve=deny the person wants nothing allowed that the profile does not allow by itself.
-  if (std::holds_alternative<DenyEverything>(choice)) standing.reset();
-  return std::unique_ptr<RunApprovals>(new RunApprovals(std::move(back_end), std::move(standing), std::move(path)));
+  if (std::holds_alternative<DenyEverything>(choice)) standing.forget();
+  return std::unique_ptr<RunApprovals>(new RunApprovals(std::move(back_end), std::move(standing)));
 }
 
 void RunApprovals::ask(std::uint64_t call, QuestionDraft draft, AnswerTaker& taker) {
   Waiting waiting{call, &taker, draft.reach, record_of(draft), {}};
-  if (!standing_path_.empty()) waiting.always_rule = approval_rule(draft);
+  if (standing_.can_write()) waiting.always_rule = approval_rule(draft);
   ApprovalQuestion question = question_of(std::move(draft));
   question.id = QuestionId{++last_id_};
   question.always_rule = waiting.always_rule;
   waiting_.emplace(question.id, std::move(waiting));
-  if (standing_)
-    if (auto known = standing_->find(question)) {
-      known_.push_back({question.id, std::move(*known)});
-      return;
-    }
+  if (auto known = standing_.find(question)) {
+    known_.push_back({question.id, std::move(*known)});
+    return;
+  }
   back_end_->submit(std::move(question), ApprovalClock::now());
 }
 
@@ -167,31 +148,13 @@ void RunApprovals::serve() {
 
 void RunApprovals::finish(Waiting waiting, ApprovalAnswer answer) {
   if (answer.outcome == ApprovalOutcome::kAllowAlways)
-    if (const Status written = write_down(waiting.always_rule); !written)
+    if (const Status written = standing_.append(waiting.always_rule); !written)
       print_message("warning: " + written.error().describe() + "; allowed for this run only");
   const std::string reason = std::string(cause_name(answer.cause)) + (answer.text.empty() ? "" : ": " + answer.text);
   const Approval approval = approval_of(answer, waiting.reach);
   waiting.record.answer = std::move(answer);
   if (records_.size() < kApprovalRecordLimit) records_.push_back(std::move(waiting.record));
   waiting.taker->take_answer(waiting.call, approval, reason);
-}
-
-Status RunApprovals::write_down(const std::string& rule) const {
-  (void)ActingIdentity::step_back();  // the person's own file, not the tool's
-  const std::string directory = standing_path_.substr(0, standing_path_.rfind('/'));
-  for (std::size_t slash = directory.find('/', 1); slash != std::string::npos; slash = directory.find('/', slash + 1))
-    (void)::mkdir(directory.substr(0, slash).c_str(), 0700);
-  (void)::mkdir(directory.c_str(), 0700);
-  const UniqueFd file(
-      ::open(standing_path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
-  struct stat status {};
-  if (!file.valid() || ::fstat(file.get(), &status) != 0)
-    return fail_errno(errno, "cannot write the rule into " + quote_bytes(standing_path_));
-  std::string text = status.st_size == 0 ? "version: 1\napprovals:\n" : "";
-  text += "  - " + rule + "\n";
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return fail_errno(errno, "cannot write the rule into " + quote_bytes(standing_path_));
-  return {};
 }
 
 }  // namespace writ

@@ -19,11 +19,11 @@
 #include <vector>
 
 #include "broker/approval/approval_back_end.h"
-#include "broker/approval/approval_file.h"
 #include "broker/approval/questioner.h"
 #include "broker/approval/terminal_hand_over.h"
 #include "launcher/run_options.h"
 #include "launcher/run_setup.h"
+#include "launcher/standing_approvals.h"
 
 namespace writ {
 
@@ -67,14 +67,12 @@ class RunApprovals final : public Questioner {
     std::string always_rule;
   };
 
-  RunApprovals(std::unique_ptr<ApprovalBackEnd> back_end, std::optional<ApprovalFile> standing, std::string file)
-      : back_end_(std::move(back_end)), standing_(std::move(standing)), standing_path_(std::move(file)) {}
+  RunApprovals(std::unique_ptr<ApprovalBackEnd> back_end, StandingApprovals standing)
+      : back_end_(std::move(back_end)), standing_(std::move(standing)) {}
   void finish(Waiting waiting, ApprovalAnswer answer);
-  [[nodiscard]] Status write_down(const std::string& rule) const;
 
   std::unique_ptr<ApprovalBackEnd> back_end_;
-  std::optional<ApprovalFile> standing_;
-  std::string standing_path_;  // empty: `always` is not offered
+  StandingApprovals standing_;
   std::map<QuestionId, Waiting> waiting_;
   std::vector<AnsweredQuestion> known_;  // by the standing approvals
   std::vector<ApprovalRecord> records_;

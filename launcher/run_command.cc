@@ -273,6 +273,7 @@ RunFacts Run::facts() const {
     facts.commands = calls_->commands();
     facts.denials = calls_->denials();
     facts.mediated_calls = calls_->mediated_calls();
+    facts.approvals = calls_->approvals();
   }
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
   facts.landlock_abi = landlock_abi_;

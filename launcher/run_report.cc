@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
+#include "launcher/approval_report.h"
 #include "launcher/command_report.h"
 #include "launcher/denial_report.h"
 #include "launcher/profile_json.h"
@@ -189,6 +190,7 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("denials", denials_json(*facts.denials));
     report.set("denials_not_listed", facts.denials->not_listed());
   }
+  if (facts.approvals != nullptr) report.set("approvals", approvals_json(*facts.approvals));
   if (facts.mediated_calls != nullptr) report.set("mediated_calls", mediated_calls_json(*facts.mediated_calls));
   if (facts.commands != nullptr) {
     report.set("commands", commands_json(*facts.commands, facts.setup->profile.sources));

@@ -30,6 +30,7 @@ struct RunFacts {
   const NetworkDenials* network_denials = nullptr;
   const DenialLog* denials = nullptr;
   const NotificationCounts* mediated_calls = nullptr;
+  const std::vector<ApprovalRecord>* approvals = nullptr;
   int landlock_abi = 0;
   std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output
 };

@@ -35,10 +35,11 @@ std::optional<std::size_t> AskedTrees::holding(std::string_view path) const {
   return deepest;
 }
 
-tl::expected<AskedTrees::Object, int> AskedTrees::find(std::size_t index, const std::string& rest) const {
+tl::expected<AskedTrees::Object, int> AskedTrees::find(std::size_t index, const std::string& rest,
+                                                       FinalLink last_link) const {
   const AskedTree& place = trees_[index].tree;
   open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
+  how.flags = O_PATH | O_CLOEXEC | (last_link == FinalLink::kFollowed ? 0 : O_NOFOLLOW);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   long opened = -EAGAIN;
   if (rest.empty()) opened = ::fcntl(place.mount.get(), F_DUPFD_CLOEXEC, 3);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "broker/base/unique_fd.h"
+#include "broker/mediation/mediated_calls.h"
 #include "broker/sandbox/view.h"
 
 namespace writ {
@@ -43,9 +44,10 @@ class AskedTrees {
     UniqueFd held;     // O_PATH
     std::string path;  // canonical, as the tool calls it
   };
-  // What `rest` (relative; empty: the place itself) leads to, links followed as long as they stay in the place. Errno:
-  // as openat2(2) with RESOLVE_BENEATH.
-  [[nodiscard]] tl::expected<Object, int> find(std::size_t index, const std::string& rest) const;
+  // What `rest` (relative; empty: the place itself) leads to, links followed as long as they stay in the place; one in
+  // the last place as `last_link` says. Errno: as openat2(2) with RESOLVE_BENEATH.
+  [[nodiscard]] tl::expected<Object, int> find(std::size_t index, const std::string& rest,
+                                               FinalLink last_link = FinalLink::kFollowed) const;
 
   // Opens the very object that is held, a regular file, for reading, with the status flags of `flags`. Errno otherwise.
   [[nodiscard]] static tl::expected<UniqueFd, int> open(const Object& object, std::uint64_t flags);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "broker/kernel/process_memory.h"
+#include "broker/sandbox/host_path.h"
 
 namespace writ {
 namespace {
@@ -19,9 +20,16 @@ constexpr std::uint64_t kWritingFlags = O_ACCMODE | O_CREAT | O_TRUNC | kTempora
 constexpr AnswerContinue kBounded{
     "not in a place that is asked about: the view bounds it, and a covered place shows nothing"};
 
+constexpr AnswerContinue kJoined{"the place has joined the view, and the view bounds it"};
+
 bool is_of_type(const AskedTrees::Object& object, mode_t type) {
   struct stat status {};
   return ::fstat(object.held.get(), &status) == 0 && (status.st_mode & S_IFMT) == type;
+}
+
+bool is_hidden(const AskedTree& tree, const std::string& path) {
+  return std::any_of(tree.hidden.begin(), tree.hidden.end(),
+                     [&](const std::string& hidden) { return path_lies_in(path, hidden); });
 }
 
 // `path` beneath `tree`, as a relative path.
@@ -40,8 +48,13 @@ struct LookMediator::CopiedLook : CallCopy {
   FinalLink last_link = FinalLink::kFollowed;
   bool without_path = false;          // the object is a descriptor that the tool holds already
   std::unique_ptr<CallCopy> changes;  // the same call, for the mediator of changes
-  std::optional<Approval> approval;   // what somebody answered
-  std::string missing;                // what it leads to, where the tool finds nothing there
+  // What is asked about. The answer is about this very object and this very place, whatever the path leads to by then.
+  tl::expected<AskedTrees::Object, int> object = tl::unexpected<int>(ENOENT);
+  std::size_t place = 0;
+  std::string missing;  // what it leads to, where the tool finds nothing there
+
+  [[nodiscard]] bool opens() const { return row->look == Look::kOpen && (flags & O_PATH) == 0; }
+  [[nodiscard]] bool may_be_handed_over() const { return opens() && (flags & O_DIRECTORY) == 0; }
 };
 
 LookMediator::LookMediator(LookParts parts, Decider& decider, DenialLog& denials)
@@ -158,59 +171,83 @@ std::optional<LookMediator::Spot> LookMediator::locate(CopiedLook& look) const {
   return spot;
 }
 
-AccessRequest LookMediator::request_about(const CopiedLook& look, const Spot& spot,
-                                          const tl::expected<AskedTrees::Object, int>& object) const {
+// What does not exist is asked about as what may be there: the tool must not learn from when, or whether, somebody is
+// asked, which names there are. Where the place cannot join the view, that includes what cannot be handed over.
+AnswerReach LookMediator::reach_of(const CopiedLook& look, const AskedTree& tree) {
+  if (!look.may_be_handed_over()) return AnswerReach::kRun;
+  if (!tree.whole) return AnswerReach::kCall;
+  return !look.object || is_of_type(*look.object, S_IFREG) ? AnswerReach::kCallOrRun : AnswerReach::kRun;
+}
+
+AccessRequest LookMediator::request_about(const CopiedLook& look, const Spot& spot) const {
   const AskedTree& tree = parts_.places.tree(spot.place);
-  const bool opens = look.row->look == Look::kOpen && (look.flags & O_PATH) == 0;
-  const bool one_file = opens && object && is_of_type(*object, S_IFREG);
-  const bool directory = object && is_of_type(*object, S_IFDIR);
+  const bool directory = look.object && is_of_type(*look.object, S_IFDIR);
   AccessRequest request;
-  // What does not exist is asked about as it was written: the answer must not depend on what is there.
-  request.path = object ? object->path : lexical_path(tree.path, spot.rest).value_or(tree.path);
+  request.path = look.object ? look.object->path : lexical_path(tree.path, spot.rest).value_or(tree.path);
   request.requested = look.path.text;
   request.thread = look.thread;
   request.caller = look.caller.get();
-  request.reach = one_file || !object ? (tree.whole ? AnswerReach::kCallOrRun : AnswerReach::kCall) : AnswerReach::kRun;
+  request.reach = reach_of(look, tree);
   request.rights = directory && tree.rights.has(Right::kList) ? Rights{Right::kList} : Rights{Right::kRead};
   if (look.row->look == Look::kExecute) request.rights = {Right::kExecute};
-  if (opens && (look.flags & kWritingFlags) != 0) request.rights = {Right::kWrite};
+  // Programs can be executed in such a place once it has joined the view: an answer for the run is about that as well.
+  if (request.reach != AnswerReach::kCall && tree.rights.has(Right::kExecute))
+    request.rights = join(request.rights, {Right::kExecute});
+  if (look.opens() && (look.flags & kWritingFlags) != 0) request.rights = {Right::kWrite};
   return request;
+}
+
+// The policy may allow this much by itself, and the place is covered for what else a rule says of it (list, mostly).
+// One file can be handed over; where only the whole place could join the view, the whole place is what is asked about.
+AccessVerdict LookMediator::verdict_about(std::uint64_t id, AccessRequest& request, const AskedTree& tree) {
+  const AccessVerdict verdict = decider_.decide(id, request);
+  if (verdict.verdict != Verdict::kAllowed || request.reach != AnswerReach::kRun) return verdict;
+  request.path = tree.path;
+  request.rights = without(tree.rights, {Right::kWrite});
+  AccessVerdict about_place = decider_.decide(id, request);
+  if (about_place.verdict == Verdict::kAllowed) about_place.verdict = Verdict::kDenied;
+  return about_place;
 }
 
 Answer LookMediator::ask_about(std::uint64_t id, std::unique_ptr<CopiedLook> look, const Spot& spot) {
   const AskedTree& tree = parts_.places.tree(spot.place);
-  if (parts_.places.state(spot.place) == TreeState::kJoining || look->approval == Approval::kRun)
-    return wait_for_joining(id, std::move(look), spot.place);
-  auto object = parts_.places.find(spot.place, spot.rest);
-  const AccessRequest request = request_about(*look, spot, object);
-  if (look->approval == Approval::kCall) {
-    if (!object) return AnswerErrno{object.error()};
-    auto file = AskedTrees::open(*object, look->flags);
-    if (!file) return AnswerErrno{file.error()};
-    return AnswerDescriptor{std::move(*file), (look->flags & O_CLOEXEC) != 0};
-  }
+  look->place = spot.place;
+  if (parts_.places.state(spot.place) == TreeState::kJoining) return wait_for_joining(id, std::move(look));
+  look->object = parts_.places.find(spot.place, spot.rest, look->last_link);
+  AccessRequest request = request_about(*look, spot);
   AccessVerdict refused;
   if (request.rights.has(Right::kWrite)) {
     refused.reason = "nobody is asked about writing outside of trees that the broker writes";
+    return deny(request, refused, *look->caller);
+  }
+  if (look->object && is_hidden(tree, look->object->path)) {
+    refused.reason = "it is another name of something that is hidden or denied";
     return deny(request, refused, *look->caller);
   }
   if (request.reach == AnswerReach::kRun && !tree.whole) {
     refused.reason = "part of that place is hidden, so only single files in it are asked about";
     return deny(request, refused, *look->caller);
   }
-  const AccessVerdict verdict = decider_.decide(id, request);
+  const AccessVerdict verdict = verdict_about(id, request, tree);
   if (verdict.verdict == Verdict::kDenied) return deny(request, verdict, *look->caller);
-  if (verdict.verdict == Verdict::kAllowed) {  // for the run, and asked about before
-    look->approval = request.reach == AnswerReach::kCall ? Approval::kCall : Approval::kRun;
-    return ask_about(id, std::move(look), spot);
-  }
+  if (verdict.verdict == Verdict::kAllowed) return allow(id, std::move(look), Approval::kCall);
   asked_[id] = {request, verdict};
   asked_[id].request.caller = nullptr;
   waiting_[id] = std::move(look);
   return AnswerLater{};
 }
 
-Answer LookMediator::wait_for_joining(std::uint64_t id, std::unique_ptr<CopiedLook> look, std::size_t place) {
+Answer LookMediator::allow(std::uint64_t id, std::unique_ptr<CopiedLook> look, Approval approval) {
+  if (approval == Approval::kRun) return wait_for_joining(id, std::move(look));
+  if (!look->object) return AnswerErrno{look->object.error()};
+  auto file = AskedTrees::open(*look->object, look->flags);
+  if (!file) return AnswerErrno{file.error()};
+  return AnswerDescriptor{std::move(*file), (look->flags & O_CLOEXEC) != 0};
+}
+
+Answer LookMediator::wait_for_joining(std::uint64_t id, std::unique_ptr<CopiedLook> look) {
+  const std::size_t place = look->place;
+  if (parts_.places.state(place) == TreeState::kJoined) return kJoined;
   if (parts_.places.state(place) == TreeState::kCovered) {
     if (!parts_.join(place, parts_.places.tree(place))) return AnswerErrno{EACCES};
     parts_.places.set_state(place, TreeState::kJoining);
@@ -243,8 +280,9 @@ Answer LookMediator::resume(std::uint64_t id, Approval approval, const std::stri
     asked.verdict.reason = reason;
     return deny(asked.request, asked.verdict, *look->caller);
   }
-  look->approval = approval;
-  return perform(id, std::move(look));
+  const ActingIdentity::Scope scope(parts_.acting);
+  if (!scope.in_force()) return AnswerErrno{EPERM};
+  return allow(id, std::move(look), approval);
 }
 
 void LookMediator::abandon(std::uint64_t id) {

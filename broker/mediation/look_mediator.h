@@ -81,9 +81,11 @@ class LookMediator final : public NotificationHandler {
   [[nodiscard]] std::optional<Spot> locate(CopiedLook& look) const;
   void explain(const CopiedLook& look);
   [[nodiscard]] Answer ask_about(std::uint64_t id, std::unique_ptr<CopiedLook> look, const Spot& spot);
-  [[nodiscard]] AccessRequest request_about(const CopiedLook& look, const Spot& spot,
-                                            const tl::expected<AskedTrees::Object, int>& object) const;
-  [[nodiscard]] Answer wait_for_joining(std::uint64_t id, std::unique_ptr<CopiedLook> look, std::size_t place);
+  [[nodiscard]] AccessVerdict verdict_about(std::uint64_t id, AccessRequest& request, const AskedTree& tree);
+  [[nodiscard]] Answer allow(std::uint64_t id, std::unique_ptr<CopiedLook> look, Approval approval);
+  [[nodiscard]] AccessRequest request_about(const CopiedLook& look, const Spot& spot) const;
+  [[nodiscard]] static AnswerReach reach_of(const CopiedLook& look, const AskedTree& tree);
+  [[nodiscard]] Answer wait_for_joining(std::uint64_t id, std::unique_ptr<CopiedLook> look);
   [[nodiscard]] Answer deny(const AccessRequest& request, const AccessVerdict& verdict, const CallerRecord& caller);
 
   LookParts parts_;

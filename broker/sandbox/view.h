@@ -63,6 +63,9 @@ struct AskedTree {
   Rights rights;
   // False where something beneath is hidden or denied: then there is no allowing it as a whole.
   bool whole = true;
+  // Paths of the view beneath it that something hides which the policy knows by another name: a link leads there, or it
+  // is another hard link.
+  std::vector<std::string> hidden;
 };
 
 // One line of the report: what the view shows and why.

@@ -79,17 +79,66 @@ TEST_CASE("deny rules become what the view takes away", "[lowering]") {
   CHECK(mechanism_of(body, "allow read, write, execute, list /srv/*") == Mechanism::kWritableMount);
 }
 
-TEST_CASE("ask is denied until somebody can be asked, and says so", "[lowering]") {
+// The place that is asked about, or nothing.
+const AskedPlace* asked_at(const Lowering& lowering, std::string_view text) {
+  const auto& asked = lowering.profile.filesystem.asked;
+  const auto found =
+      std::find_if(asked.begin(), asked.end(), [&](const auto& one) { return one.pattern.text() == text; });
+  return found == asked.end() ? nullptr : &*found;
+}
+
+TEST_CASE("what is asked about is denied as far as the view goes", "[lowering]") {
   const std::string body =
-      "filesystem: {write: [/srv]}\nrules:\n  - {effect: ask, rights: [write], path: '/srv/a/*'}\n"
-      "  - {effect: allow, rights: [connect], address: 'example.org:443'}\n";
+      "rules:\n  - {effect: ask, rights: [read, list], path: '/srv/a/*'}\n"
+      "  - {effect: ask, rights: [read, list, execute], path: /srv/file}\n"
+      "  - {effect: ask, rights: [list], path: '/srv/names/*'}\n";
   const Lowering lowering = lowered(body);
-  CHECK(holds(lowering.profile.filesystem.deny_write, "/srv/a/*"));
-  REQUIRE(lowering.warnings.size() == 2);
-  CHECK(lowering.warnings[0].starts_with("not in force: 'ask write /srv/a/*'"));
-  CHECK(mechanism_of(body, "ask write") == Mechanism::kNotInForce);
-  CHECK(mechanism_of(body, "allow connect example.org") == Mechanism::kNotInForce);
-  CHECK(lowering.profile.rules.size() == 1);  // addresses have no place in the file system lists
+  CHECK(lowering.warnings.empty());
+  for (const char* place : {"/srv/a/*", "/srv/file", "/srv/names/*"}) {
+    CHECK(holds(lowering.profile.filesystem.deny_all, place));
+    REQUIRE(asked_at(lowering, place) != nullptr);
+  }
+  CHECK(asked_at(lowering, "/srv/file")->rights.has(Right::kExecute));
+  CHECK_FALSE(asked_at(lowering, "/srv/a/*")->rights.has(Right::kExecute));
+  CHECK(asked_at(lowering, "/srv/file")->pattern.scope == PathScope::kExact);
+  CHECK(mechanism_of(body, "ask read, list /srv/a/*") == Mechanism::kAsked);
+  CHECK(lowering.profile.rules.empty());
+}
+
+TEST_CASE("writing is asked about in trees that the broker writes", "[lowering]") {
+  const std::string rules = "rules:\n  - {effect: ask, rights: [write], path: '/srv/a/*'}\n";
+  const std::string mediated = "filesystem: {write: [/srv], writing: mediated}\n" + rules;
+  CHECK(lowered(mediated).warnings.empty());
+  CHECK(holds(lowered(mediated).profile.filesystem.deny_write, "/srv/a/*"));
+  CHECK(lowered(mediated).profile.filesystem.asked.empty());
+  CHECK(mechanism_of(mediated, "ask write") == Mechanism::kAsked);
+  // Where nobody is asked, it is denied, and a warning says so.
+  for (const std::string& body : {"filesystem: {write: [/srv], writing: native}\n" + rules,
+                                  "filesystem: {write: [/other], writing: mediated}\n" + rules,
+                                  "filesystem: {read: [/srv], writing: mediated}\n" + rules}) {
+    const Lowering lowering = lowered(body);
+    REQUIRE(lowering.warnings.size() == 1);
+    CHECK(lowering.warnings[0].starts_with("not in force: 'ask write /srv/a/*'"));
+    CHECK(holds(lowering.profile.filesystem.deny_write, "/srv/a/*"));
+    CHECK(mechanism_of(body, "ask write") == Mechanism::kNotInForce);
+  }
+}
+
+TEST_CASE("rights that are not asked about make a rule that asks say so", "[lowering]") {
+  const std::string both =
+      "filesystem: {write: [/srv], writing: mediated}\n"
+      "rules:\n  - {effect: ask, rights: [read, list, write], path: '/srv/a/*'}\n";
+  REQUIRE(lowered(both).warnings.size() == 1);
+  CHECK(holds(lowered(both).profile.filesystem.deny_all, "/srv/a/*"));
+  CHECK(mechanism_of(both, "ask read") == Mechanism::kNotInForce);
+  const std::string execution =
+      "filesystem: {read: [/srv]}\nrules:\n  - {effect: ask, rights: [execute], path: '/srv/a/*'}\n";
+  REQUIRE(lowered(execution).warnings.size() == 1);
+  CHECK(holds(lowered(execution).profile.filesystem.deny_execute, "/srv/a/*"));
+  const std::string name = "rules:\n  - {effect: allow, rights: [connect], address: 'example.org:443'}\n";
+  CHECK(lowered(name).warnings.size() == 1);
+  CHECK(mechanism_of(name, "allow connect example.org") == Mechanism::kNotInForce);
+  CHECK(lowered(name).profile.rules.size() == 1);  // addresses have no place in the file system lists
 }
 
 TEST_CASE("what is allowed by address is done by the broker, names are not in force", "[lowering]") {

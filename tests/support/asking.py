@@ -1,0 +1,90 @@
+"""What the tests of rules that ask share: profiles with such rules, and somebody who answers: a file, or a program at a
+descriptor (docs/approvals.md)."""
+
+import json
+import socket
+import threading
+
+
+def ask_profile(base, rules, extends="default", name="asking", rest=""):
+    """The file of a profile; `rules` is a list of flow mappings without braces, or (path, rights) pairs that ask."""
+    lines = []
+    for rule in rules:
+        if isinstance(rule, tuple):
+            path, rights = rule
+            rule = f"effect: ask, rights: [{rights}], path: {json.dumps(str(path))}, reason: \"the test's\""
+        lines.append(f"  - {{{rule}}}\n")
+    path = base / f"{name}.yaml"
+    path.write_text(f"version: 1\nname: {name}\nextends: {extends}\n{rest}rules:\n{''.join(lines)}")
+    return path
+
+
+def answer_file(base, *entries, name="answers.yaml"):
+    """An approval file; an entry is (effect, rights, path) or a text."""
+    texts = [entry if isinstance(entry, str) else
+             f"effect: {entry[0]}, rights: [{entry[1]}], path: {json.dumps(str(entry[2]))}" for entry in entries]
+    path = base / name
+    path.write_text("version: 1\napprovals:\n" + "".join(f"  - {{{text}}}\n" for text in texts))
+    path.chmod(0o644)
+    return path
+
+
+class Peer:
+    """The program at the other end of `--approve fd:N`: `decide(question)` gives an answer, or None for none. Use as a
+    context; `options` are for `writ run`, `passed` for Popen."""
+
+    def __init__(self, decide):
+        self.decide = decide
+        self.questions, self.withdrawn, self.others, self.failures = [], [], [], []
+        self.ours, self.theirs = socket.socketpair()
+        self.changed = threading.Condition()
+
+    @property
+    def options(self):
+        return ["--approve", f"fd:{self.theirs.fileno()}"]
+
+    @property
+    def passed(self):
+        return {"pass_fds": [self.theirs.fileno()]}
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.theirs.close()
+        self.ours.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
+        self.ours.close()
+
+    def send(self, question, answer):
+        self.ours.sendall((json.dumps({"id": question["id"], "answer": answer}) + "\n").encode())
+
+    def wait_for(self, count, seconds=20, what="questions"):
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(getattr(self, what)) >= count, seconds), \
+                f"{len(getattr(self, what))} {what} instead of {count}"
+        return getattr(self, what)
+
+    def objects(self):
+        return [question["object"]["text"] for question in self.questions]
+
+    def _serve(self):
+        with self.ours.makefile("r", encoding="utf-8") as lines:
+            for line in lines:
+                try:
+                    self._take(json.loads(line))
+                except OSError:
+                    return
+                except Exception as error:  # pylint: disable=broad-except  # told by check()
+                    self.failures.append(f"{type(error).__name__}: {error}")
+
+    def _take(self, message):
+        kind = {"question": self.questions, "withdrawn": self.withdrawn}.get(message["type"], self.others)
+        with self.changed:
+            kind.append(message)
+            self.changed.notify_all()
+        answer = self.decide(message) if message["type"] == "question" else None
+        if answer is not None:
+            self.send(message, answer)
