@@ -40,6 +40,9 @@ class ApprovalBackEnd {
   // or answered already.
   virtual void cancel(QuestionId id, ApprovalCause cause) = 0;
 
+  // The process was stopped and goes on (SIGCONT): the screen shows something else by now.
+  virtual void on_continue() {}
+
   // What on_ready() waits for now. The entries need not be handed back: on_ready() finds out itself.
   virtual void add_poll_entries(std::vector<pollfd>& entries) const = 0;
 

@@ -1,5 +1,6 @@
 // The sections of the profile schema about places, rules, commands and cases. Internal to the profile loader, but for
-// what other files of Writ spell the same way (broker/approval). Pure; any thread. Every error carries file:line:column.
+// what other files of Writ spell the same way (broker/approval). Pure; any thread. Every error carries
+// file:line:column.
 #ifndef WRIT_BROKER_POLICY_SCHEMA_SECTIONS_H_
 #define WRIT_BROKER_POLICY_SCHEMA_SECTIONS_H_
 
