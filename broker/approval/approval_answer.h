@@ -14,7 +14,8 @@
 
 namespace writ {
 
-// Names one question for the time of a run. Chosen by who asks; never used twice with one back end.
+// Names one question for the time of a run. Chosen by who asks (the id of the notification that waits will do); never
+// used twice with one back end.
 struct QuestionId {
   std::uint64_t value = 0;
   [[nodiscard]] friend auto operator<=>(QuestionId, QuestionId) = default;

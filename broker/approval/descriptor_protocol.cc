@@ -28,6 +28,8 @@ JsonArray words_json(std::span<const std::string> words) {
 void set_words(JsonObject& object, std::span<const std::string> argv) {
   object.set("argv", words_json(argv));
   if (argv.size() > kAskedArguments) object.set("arguments_not_listed", argv.size() - kAskedArguments);
+  const auto is_cut = [](const std::string& word) { return word.size() > kAskedArgumentSize; };
+  if (argv.size() > kAskedArguments || std::any_of(argv.begin(), argv.end(), is_cut)) object.set("incomplete", true);
 }
 
 JsonArray rights_json(Rights rights) {
@@ -47,7 +49,9 @@ JsonArray outcomes_json(OutcomeSet outcomes) {
 
 JsonObject object_json(const ApprovalObject& object) {
   JsonObject json;
-  json.set("kind", object_kind(object)).set("text", text_of(object_bytes(object)));
+  const std::string bytes = object_bytes(object);
+  json.set("kind", object_kind(object)).set("text", text_of(bytes));
+  if (bytes.size() > kAskedTextSize) json.set("incomplete", true);
   if (const auto* command = std::get_if<CommandObject>(&object)) set_words(json, command->argv);
   return json;
 }
@@ -105,7 +109,7 @@ std::string question_line(const ApprovalQuestion& question, std::chrono::millise
   if (!question.requested.empty()) line.set("requested", text_of(question.requested));
   line.set("rule", rule_json(question.rule)).set("asker", asker_json(question.asker));
   line.set("answers", outcomes_json(offered_outcomes(question)));
-  if (!question.always_rule.empty()) line.set("always_rule", text_of(question.always_rule));
+  if (!question.always_rule.empty()) line.set("always_rule", escape_bytes(question.always_rule, kAskedRuleSize));
   return line_of(std::move(line.set("time_out_ms", time_out.count())));
 }
 

@@ -17,9 +17,10 @@ namespace writ {
 
 inline constexpr int kApprovalProtocolVersion = 1;
 inline constexpr std::size_t kAnswerLineLimit = 4096;   // bytes, without the line end
-inline constexpr std::size_t kAskedArguments = 64;      // words of a command line that a question lists
-inline constexpr std::size_t kAskedArgumentSize = 256;  // bytes of each
+inline constexpr std::size_t kAskedArguments = 128;     // words of a command line that a question lists
+inline constexpr std::size_t kAskedArgumentSize = 512;  // bytes of each
 inline constexpr std::size_t kAskedTextSize = 4096;     // bytes of every other text (PATH_MAX)
+inline constexpr std::size_t kAskedRuleSize = 16384;    // bytes of a rule to be written, in which a path is escaped
 
 // Lines that we send, each with its line end.
 [[nodiscard]] std::string question_line(const ApprovalQuestion& question, std::chrono::milliseconds time_out);

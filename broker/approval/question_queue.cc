@@ -107,7 +107,7 @@ void QuestionQueue::refuse(QuestionId id, ApprovalCause cause, std::string_view 
   answers_.push_back({id, denial(cause, std::string(text))});
 }
 
-void QuestionQueue::finish(Place place, ApprovalAnswer answer) {
+void QuestionQueue::finish(const Place& place, ApprovalAnswer answer) {
   answers_.push_back({place->question.id, std::move(answer)});
   waiting_.erase(place);
 }

@@ -58,7 +58,7 @@ class QuestionQueue {
   using Place = std::deque<Waiting>::iterator;
 
   [[nodiscard]] Place place_of(QuestionId id);
-  void finish(Place place, ApprovalAnswer answer);
+  void finish(const Place& place, ApprovalAnswer answer);
   void answer_the_same(const ApprovalQuestion& question, ApprovalAnswer answer);
 
   ApprovalLimits limits_;

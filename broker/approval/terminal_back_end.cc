@@ -72,6 +72,8 @@ std::vector<AnsweredQuestion> TerminalBackEnd::on_ready(ApprovalTime now) {
   if (terminal_.check_lost()) queue_.deny_all(ApprovalCause::kNoTerminal, "the terminal was closed");
   show_next(now);
   terminal_.flush();
+  // Keys that nobody reads would be reported again and again.
+  if (!shown_ && terminal_.has_unshown() && terminal_.is_taken()) terminal_.discard_input();
   if (queue_.first() == nullptr && !terminal_.has_unshown()) release_terminal();
   return queue_.take_answers();
 }

@@ -3,10 +3,13 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -89,13 +92,19 @@ TEST_CASE("fd protocol: hostile questions stay one bounded line of JSON", "[appr
   question.requested = question.rule.text = question.rule.reason = question.always_rule = bytes;
   question.asker = {1, bytes, std::vector<std::string>(100'000, "\n{\"id\": \"1\"}")};
   const std::string line = question_line(question, 60s);
-  CHECK(line.size() < 300'000);
+  // A byte takes at most five characters: two backslashes and x1b.
+  constexpr std::size_t kMostBytes = 2 * kAskedArguments * kAskedArgumentSize + 6 * kAskedTextSize + kAskedRuleSize;
+  CHECK(line.size() < 5 * kMostBytes);
   CHECK(line.find('\n') == line.size() - 1);
   const Result<JsonValue> value = parse_json(line);
   REQUIRE(value);
   const auto& object = std::get<JsonObject>(std::get<JsonObject>(value->storage()).find("object")->storage());
   CHECK(std::get<JsonArray>(object.find("argv")->storage()).elements().size() == kAskedArguments);
-  CHECK(std::get<std::int64_t>(object.find("arguments_not_listed")->storage()) == 100'000 - 64);
+  CHECK(std::get<std::int64_t>(object.find("arguments_not_listed")->storage()) == 100'000 - 128);
+  REQUIRE(object.find("incomplete") != nullptr);
+  CHECK(question_line(command_question({"sh", std::string(513, 'x')}), 1s).find("\"incomplete\": true") !=
+        std::string::npos);
+  CHECK(question_line(command_question({"sh", std::string(512, 'x')}), 1s).find("incomplete") == std::string::npos);
 }
 
 TEST_CASE("fd protocol: answers", "[approval]") {
@@ -289,6 +298,48 @@ TEST_CASE("fd back end: a program that does not read blocks nothing", "[approval
   std::vector<pollfd> entries;
   talk.back_end->add_poll_entries(entries);
   CHECK((entries.back().events & POLLOUT) != 0);
+}
+
+// The client of the documentation, as it stands there.
+std::string documented_client() {
+  std::ifstream page(std::string(WRIT_SOURCE_DIR) + "/docs/approvals.md");
+  const std::string text{std::istreambuf_iterator<char>(page), {}};
+  const std::string begin = "```python\n";
+  const std::size_t at = text.find(begin);
+  REQUIRE(at != std::string::npos);
+  return text.substr(at + begin.size(), text.find("\n```", at) - at - begin.size());
+}
+
+TEST_CASE("fd back end: the client of the documentation", "[approval]") {
+  Talk talk = talk_by_socket();
+  const std::string client = documented_client();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(talk.answers.get(), 3);
+    ::fcntl(3, F_SETFD, 0);
+    ::alarm(30);
+    ::execlp("python3", "python3", "-c", client.c_str(), static_cast<char*>(nullptr));
+    ::_exit(127);
+  }
+  talk.answers.reset();
+  talk.ask(path_question("/srv/data/a\nb", 1));
+  talk.ask(path_question("/srv/data/../etc", 2));
+  talk.ask(path_question("/srv/data/a", 3, {Right::kRead, Right::kWrite}));
+  talk.ask(address_question("192.0.2.1:443", 4));
+  Answers answers;
+  for (int round = 0; round < 500 && answers.size() < 4; ++round) {
+    std::vector<pollfd> entries;
+    talk.back_end->add_poll_entries(entries);
+    ::poll(entries.data(), entries.size(), 20);
+    for (auto& [id, answer] : answers_of(*talk.back_end)) answers[id] = answer;
+  }
+  talk.back_end.reset();
+  int status = -1;
+  CHECK(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  REQUIRE(answers.size() == 4);
+  CHECK(answers.at(1).outcome == ApprovalOutcome::kAllowOnce);
+  for (const std::uint64_t id : {2U, 3U, 4U}) CHECK(answers.at(id).outcome == ApprovalOutcome::kDeny);
 }
 
 TEST_CASE("fd back end: what it takes", "[approval]") {

@@ -192,7 +192,7 @@ class Scene {
   // The prompt is there, and keys count.
   bool await_question(std::chrono::milliseconds guard) {
     const bool there = await_screen("Enter alone denies): ");
-    pass(guard + 100ms);
+    pass(guard + 300ms);
     return there;
   }
 

@@ -56,11 +56,11 @@ TEST_CASE("terminal question: keys that were typed before do not answer", "[appr
 
 TEST_CASE("terminal question: keys within the guard time do not answer", "[approval]") {
   ScenePlan plan = plan_of({path_question("/srv/a")});
-  plan.options.guard = 1s;
+  plan.options.guard = 2s;
   Scene scene(std::move(plan));
   REQUIRE(scene.await_screen("Enter alone denies): "));
   scene.type("once\r");
-  scene.pass(1'200ms);
+  scene.pass(2'300ms);
   CHECK(scene.report() == "pause\n");
   scene.type("d\r");
   CHECK(scene.await_report("1 deny person\n"));
@@ -263,7 +263,7 @@ TEST_CASE("terminal question: not from the background", "[approval]") {
 TEST_CASE("terminal question: not while another program of the pipeline drives the terminal", "[approval]") {
   const TerminalCompany company = GENERATE(TerminalCompany::kShared, TerminalCompany::kAlone);
   ScenePlan plan = plan_of({path_question("/srv/a")});
-  plan.options.limits.time_out = 700ms;
+  plan.options.limits.time_out = 4s;
   plan.options.company = company;
   Scene scene(std::move(plan));
   REQUIRE(scene.await_screen("Enter alone denies): "));  // in line mode it is asked
