@@ -81,7 +81,7 @@ Answer WriteMediator::open_new(Work& work, const Target& target) {
   if (!directory) return AnswerErrno{directory.error()};
   // O_EXCL: what is opened is what was made here, so it is a file and no link is followed.
   const UmaskScope mask(umask_of(work));
-  const std::uint64_t exactly = (flags & ~kNeverOurs) | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  const std::uint64_t exactly = (flags & ~kNeverOurs) | O_CREAT | O_EXCL | O_CLOEXEC;
   UniqueFd file(::openat(directory->get(), target.place.name.c_str(), static_cast<int>(exactly), mode));
   // Somebody else made it meanwhile; whether that is an error, the next look says.
   if (!file.valid()) return AnswerErrno{errno == EEXIST ? ESTALE : errno};
@@ -119,7 +119,7 @@ std::optional<Answer> WriteMediator::open_again(const Work& work) {
   struct stat status {};
   if (parts_.trees.holding_descriptor(held, path) == nullptr || ::fstat(held, &status) != 0) return std::nullopt;
   if (!S_ISREG(status.st_mode)) return std::nullopt;
-  const std::uint64_t asked = work.call.flags & ~(kOfTheWay | kNeverOurs);
+  const std::uint64_t asked = work.call.flags & ~(kOfTheWay | kNeverOurs | O_NOFOLLOW);
   UniqueFd file(::open(link_to(held).c_str(), static_cast<int>(asked | O_CLOEXEC)));
   return file.valid() ? hand_over(work, std::move(file)) : Answer(AnswerErrno{errno});
 }

@@ -123,7 +123,7 @@ tl::expected<UniqueFd, int> MediatedTrees::open(const MediatedTree& tree, const 
                                                 std::uint64_t flags) const {
   const std::string path = place.path();
   open_how how{};
-  how.flags = flags | O_NOFOLLOW | O_CLOEXEC;
+  how.flags = flags | O_CLOEXEC;  // NO_SYMLINKS implies O_NOFOLLOW (openat2(2)), which F_GETFL would show
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   const long opened = raw_syscall(SYS_openat2, tree.writable.get(), beneath(tree, path), &how, sizeof how);
   const bool moved = opened == -ENOENT || opened == -ELOOP || opened == -ENOTDIR || opened == -EAGAIN;

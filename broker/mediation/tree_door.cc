@@ -25,10 +25,11 @@ const char* beneath(const MediatedTree& tree, const std::string& path) {
   return path.size() == tree.path.size() ? "." : path.c_str() + tree.path.size() + 1;
 }
 
-// ELOOP: a link is on the way. EAGAIN: something was renamed meanwhile, somewhere.
+// ELOOP: a link is on the way, or in the last place (openat2(2): NO_SYMLINKS implies O_NOFOLLOW). EAGAIN: something was
+// renamed meanwhile, somewhere.
 UniqueFd open_beneath(const MediatedTree& tree, const std::string& path, std::uint64_t flags, mode_t mode) {
   open_how how{};
-  how.flags = flags | O_NOFOLLOW | O_CLOEXEC;
+  how.flags = flags | O_CLOEXEC;
   how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   const long opened = raw_syscall(SYS_openat2, tree.writable.get(), beneath(tree, path), &how, sizeof how);

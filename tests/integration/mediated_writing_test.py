@@ -181,6 +181,57 @@ def test_builds(case):
     both_shell(case, "for i in 1 2 3 4 5; do make -s; ./prog; cp prog p$i; ./p$i; make -s clean; done", prepare=prepare)
 
 
+def test_named_pipes(case):
+    """Whoever reads from a FIFO gets what the writer writes and no early end of file; the same name may be a file before."""
+    both_shell(case, """
+        for i in 1 2 3 4 5 6 7 8; do
+          echo file > p; echo again > p; rm p; mkfifo p; (cat p > out$i) & echo hello $i > p; wait; cat out$i; rm p
+        done; mkdir d; mkfifo d/p; (cat d/p > out) & mv d e; mkdir d; echo x > d/p; echo moved > e/p; wait; cat out d/p""")
+
+
+def test_moved_directories(case):
+    """A working directory that was moved, removed or replaced, and a home whose directories the tool moves itself."""
+    both_python(case, """
+import os
+os.makedirs('a/b'); os.chdir('a/b'); open('one', 'w').write('1'); os.rename('../../a', '../../c'); open('two', 'w').write('2')
+os.makedirs('../../a/b'); open('three', 'w').write('3'); print(sorted(os.listdir('.')), os.listdir('../../a/b'))
+d = os.open('.', os.O_RDONLY); os.chdir('../..'); os.close(os.open('four', os.O_CREAT | os.O_WRONLY, 0o640, dir_fd=d)); print(sorted(os.listdir('c/b')))
+f = os.open('c/b/one', os.O_WRONLY)
+for start in (f, 77):
+    try: os.open('x', os.O_CREAT | os.O_WRONLY, dir_fd=start); print('opened')
+    except OSError as error: print(error.errno)
+os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')
+for flags in (os.O_CREAT, 0):
+    try: os.open('x', os.O_WRONLY | flags); print('opened')
+    except OSError as error: print(error.errno)
+os.chdir('..'); os.mkdir('odd (deleted)'); os.chdir('odd (deleted)'); open('x', 'w').write('x'); os.chdir('..')
+os.mkdir('gone'); open('gone/x', 'w').write('y'); print(open('gone/x').read(), os.listdir('odd (deleted)'))
+here = os.getcwd()
+for path in (here + '//a///b/./y', here + '/a/b/../z', here + '/w', here + '/a/b/v'): open(path, 'w').write(path[len(here):])
+""")
+
+
+def test_flags_of_open(case):
+    """Every flag but O_ASYNC comes out as open(2) has it, the unknown ones ignored."""
+    both_python(case, """
+import ctypes, fcntl, os
+libc = ctypes.CDLL(None, use_errno=True)
+NAMES = ('new%d', 'old%d', 'd/new%d')
+os.mkdir('d'); count = 0
+for mode in (os.O_WRONLY, os.O_RDWR, 3):
+    for more in (0, os.O_CREAT, os.O_TRUNC, os.O_CREAT | os.O_TRUNC, os.O_CREAT | os.O_EXCL, os.O_APPEND, os.O_NONBLOCK, os.O_SYNC, os.O_DSYNC, os.O_NOATIME, os.O_NOCTTY,
+                 os.O_DIRECTORY, os.O_NOFOLLOW, os.O_CREAT | os.O_DIRECTORY, 0o100000, 1 << 27, 1 << 30 | os.O_CREAT):
+        for name in NAMES:
+            count += 1; path = name % count
+            if name.startswith('old'): open(path, 'w').write('content')
+            fd = libc.open(path.encode(), ctypes.c_int(mode | more), 0o755)
+            status = fcntl.fcntl(fd, fcntl.F_GETFL) & ~0o100000 if fd >= 0 else -ctypes.get_errno()
+            inherits = os.get_inheritable(fd) if fd >= 0 else None
+            print(mode, oct(more), name, oct(status), inherits, os.path.getsize(path) if os.path.exists(path) else None)
+            if fd >= 0: os.close(fd)
+""")
+
+
 def test_many_threads(case):
     both_python(case, """
 import os, threading
