@@ -21,11 +21,12 @@ constexpr auto kMechanisms = std::to_array<MechanismWords>({
     {"no_execute_mount", kOneMount},
     {"network_namespace", "made beside other work, nothing for each connection"},
     {"separate_sandbox", "one more launch, some milliseconds, each time the command runs"},
-    {"not_in_force", "nothing: denied until a person can be asked while the program runs"},
+    {"not_in_force", "nothing: denied"},
     {"host_network", "nothing"},
     {"on_behalf", "some 0.1 ms for each connection, nothing for what is sent"},
+    {"asked", "the time in which somebody answers; for rules about reading a round trip for each look at a name"},
 });
-static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kOnBehalf) + 1);
+static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kAsked) + 1);
 
 constexpr std::array<LimitWords, 9> kLimits = {{
     {"wall_time", "a timer of Writ's: SIGTERM, then SIGKILL for the whole sandbox", "nothing"},

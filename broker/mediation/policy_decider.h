@@ -22,8 +22,6 @@ class PolicyDecider : public Decider {
   [[nodiscard]] bool may_allow(const AccessRequest& request) const override;
 
  private:
-  [[nodiscard]] std::string origin_of(const Rule& rule) const;
-
   const AccessPolicy& policy_;
   const AccessPolicy& enforced_;
   std::vector<std::string> sources_;
