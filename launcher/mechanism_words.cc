@@ -24,7 +24,7 @@ constexpr auto kMechanisms = std::to_array<MechanismWords>({
     {"not_in_force", "nothing: denied"},
     {"host_network", "nothing"},
     {"on_behalf", "some 0.1 ms for each connection, nothing for what is sent"},
-    {"asked", "some 10 µs for each call that names a file, and somebody's time"},
+    {"asked", "the time in which somebody answers; for rules about reading a round trip for each look at a name"},
     {"written_by_broker", "some 10 µs for each call that changes it; nothing for what is read and written in files"},
     {"refused_by_broker", "nothing beyond the broker's writing"},
 });

@@ -125,7 +125,7 @@ class ExplanationText {
   void add_commands() {
     if (profile_.commands.empty()) return;
     heading("Commands");
-    for (const CommandRule& rule : profile_.commands) add_rule(rule.text(), Mechanism::kSeparateSandbox, rule.origin);
+    for (const CommandRule& rule : profile_.commands) add_rule(rule.text(), mechanism_of(rule), rule.origin);
   }
 
   void add_limits() {
@@ -201,7 +201,7 @@ JsonValue explanation_json(const Explanation& explanation) {
   const Profile& profile = explanation.read->profile;
   JsonArray commands;
   for (const CommandRule& rule : profile.commands)
-    commands.add(command_rule_json(profile, rule).set("mechanism", mechanism_name(Mechanism::kSeparateSandbox)));
+    commands.add(command_rule_json(profile, rule).set("mechanism", mechanism_name(mechanism_of(rule))));
   JsonArray layers;
   for (const LayerName& layer : kLayerNames)
     layers.add(JsonObject()

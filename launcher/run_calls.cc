@@ -15,11 +15,15 @@
 namespace writ {
 namespace {
 
-// Whether some rule about paths wants somebody asked.
-bool asks(const Profile& profile) {
+bool asks_about_paths(const Profile& profile) {
   return std::any_of(profile.rules.begin(), profile.rules.end(), [](const Rule& rule) {
     return rule.effect == Effect::kAsk && std::holds_alternative<PathPattern>(rule.resource);
   });
+}
+
+bool asks_about_commands(const Profile& profile) {
+  return std::any_of(profile.commands.begin(), profile.commands.end(),
+                     [](const CommandRule& rule) { return rule.effect == Effect::kAsk; });
 }
 
 }  // namespace
@@ -43,17 +47,23 @@ Result<BpfProgram> RunCalls::make_listener_filter() const {
   return compile_listener_filter(calls);
 }
 
-Status RunCalls::prepare_mediation(PreparedLaunch& prepared, TerminalRelay* relay) {
+Status RunCalls::prepare_mediation(PreparedLaunch& prepared) {
   const Explaining explaining = options_.explain == Explain::kDenials ? Explaining::kYes : Explaining::kNo;
   WRIT_ASSIGN(mediation_, RunMediation::prepare(setup_, prepared, explaining));
   if (options_.trace == Trace::kDecisions)
     mediation_->trace(
         [](const AccessRequest& request, Verdict verdict) { print_message(decision_trace_line(request, verdict)); },
         [](const DeniedAccess& denied) { print_message(denial_trace_line(denied)); });
-  if (!asks(setup_.policy)) return {};
+  return {};
+}
+
+// Only where a call can wait for an answer.
+Status RunCalls::prepare_questions(TerminalRelay* relay) {
+  const bool paths = mediation_ && asks_about_paths(setup_.policy);
+  if (!paths && !has_address_questions(setup_.profile) && !asks_about_commands(setup_.profile)) return {};
   hand_over_.emplace(relay);
   WRIT_ASSIGN(approvals_, RunApprovals::open(options_, setup_, &*hand_over_));
-  mediation_->set_questioner(*approvals_);
+  if (mediation_) mediation_->set_questioner(*approvals_);
   return {};
 }
 
@@ -64,7 +74,8 @@ Status RunCalls::prepare(PreparedLaunch& prepared, TerminalRelay* relay) {
   }
   const bool explained = options_.explain == Explain::kDenials;
   if (!prepared.view.mediated.empty() || !prepared.view.asked.empty() || explained)
-    WRIT_TRY(prepare_mediation(prepared, relay));
+    WRIT_TRY(prepare_mediation(prepared));
+  WRIT_TRY(prepare_questions(relay));
   WRIT_ASSIGN(prepared.content.listener_filter, make_listener_filter());
   return {};
 }
@@ -82,6 +93,7 @@ Status RunCalls::serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int la
     const bool refuses_tcp = landlock && landlock_abi >= kLandlockTcpAbi;
     WRIT_ASSIGN(network_,
                 NetworkDoor::open(setup_.profile, *loop_, refuses_tcp ? TcpFloor::kLandlock : TcpFloor::kNone));
+    if (approvals_) network_->calls().set_questioner(*approvals_);
   }
   if (!command_launcher_) return {};
   WRIT_ASSIGN(NestedRunPlan plan, plan_nested_runs(options_, setup_, prepared.view));

@@ -65,7 +65,8 @@ class RunCalls {
 
  private:
   [[nodiscard]] Result<BpfProgram> make_listener_filter() const;
-  [[nodiscard]] Status prepare_mediation(PreparedLaunch& prepared, TerminalRelay* relay);
+  [[nodiscard]] Status prepare_mediation(PreparedLaunch& prepared);
+  [[nodiscard]] Status prepare_questions(TerminalRelay* relay);
 
   const RunOptions& options_;
   const RunSetup& setup_;

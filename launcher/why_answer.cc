@@ -84,7 +84,10 @@ WhyDecision decide_ruled(const Profile& profile, const CommandRequest& command) 
 }
 
 Mechanism mechanism_of(const EffectiveProfile& effective, const AccessRequest& request) {
-  if (ruled_command(effective.policy, request) != nullptr) return Mechanism::kSeparateSandbox;
+  if (const CommandRequest* command = ruled_command(effective.policy, request)) {
+    const CommandDecision decision = decide_command(effective.policy.commands, command->argv);
+    return decision.rule == nullptr ? Mechanism::kSeparateSandbox : mechanism_of(*decision.rule);
+  }
   const AccessPolicy policy = AccessPolicy::compile(effective.policy);
   Decider decider(effective.policy, policy);
   (void)std::visit(decider, request);

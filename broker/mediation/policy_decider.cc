@@ -4,11 +4,6 @@
 
 namespace writ {
 
-std::string PolicyDecider::origin_of(const Rule& rule) const {
-  if (rule.origin.line == 0 || rule.origin.source >= sources_.size()) return {};
-  return sources_[rule.origin.source] + ":" + std::to_string(rule.origin.line);
-}
-
 namespace {
 
 // Only what shields and silence refuse can be allowed by one more rule, and only by one that names the very object.
@@ -43,7 +38,7 @@ AccessVerdict PolicyDecider::decide(std::uint64_t, const AccessRequest& request)
   verdict.remedy = remedy_for(decision, request);
   if (decision.rule != nullptr) {
     verdict.rule = decision.rule->text();
-    verdict.rule_origin = origin_of(*decision.rule);
+    verdict.rule_origin = origin_text(decision.rule->origin, sources_);
     verdict.reason = decision.rule->reason;
   }
   return verdict;

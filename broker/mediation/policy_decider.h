@@ -23,8 +23,6 @@ class PolicyDecider : public Decider {
   [[nodiscard]] bool allows_plainly(const AccessRequest& request) const override;
 
  private:
-  [[nodiscard]] std::string origin_of(const Rule& rule) const;
-
   const AccessPolicy& policy_;
   const AccessPolicy& enforced_;
   std::vector<std::string> sources_;

@@ -38,9 +38,20 @@ bool names_loopback(const Decision& decision) {
   return pattern != nullptr && (pattern->host == kLocalHost || lies_in_loopback(*pattern));
 }
 
+// Names are not looked up, so rules about them give nothing and ask nothing.
+template <class Counts>
+bool has_rule(const Profile& profile, Counts counts) {
+  if (profile.network != NetworkMode::kNone) return false;
+  return std::any_of(profile.rules.begin(), profile.rules.end(), [&](const Rule& rule) {
+    const auto* pattern = std::get_if<AddressPattern>(&rule.resource);
+    return pattern != nullptr && !pattern->needs_lookup() && counts(rule.effect);
+  });
+}
+
 }  // namespace
 
-AddressRules::AddressRules(const Profile& profile) : policy_(AccessPolicy::compile(profile)), nothing_(kNoRule) {
+AddressRules::AddressRules(const Profile& profile)
+    : policy_(AccessPolicy::compile(profile)), sources_(profile.sources), nothing_(kNoRule) {
   for (const Rule& rule : profile.rules) {
     const auto* pattern = std::get_if<AddressPattern>(&rule.resource);
     if (pattern == nullptr) continue;
@@ -55,33 +66,43 @@ std::string AddressRules::because(const Decision& decision) const {
   return decision.rule->text() + (reason.empty() ? "" : ": " + reason);
 }
 
-bool AddressRules::is_written(const Decision& decision) const {
-  return decision.effect == Effect::kAllow && decision.rule != nullptr && written_.contains(decision.rule->text());
+AddressVerdict AddressRules::on_host(const Decision& decision) const {
+  if (decision.rule == nullptr) return AddressVerdict::kDenied;
+  if (decision.effect == Effect::kAsk) return AddressVerdict::kAsk;
+  const bool written = decision.effect == Effect::kAllow && written_.contains(decision.rule->text());
+  return written ? AddressVerdict::kHost : AddressVerdict::kDenied;
+}
+
+AddressDecision AddressRules::answer(AddressVerdict verdict, const Decision& decision) const {
+  AddressDecision answer{verdict, because(decision), {}};
+  if (verdict != AddressVerdict::kAsk) return answer;
+  const Rule& rule = *decision.rule;
+  answer.rule = {rule.text(), origin_text(rule.origin, sources_), rule.reason};
+  return answer;
 }
 
 AddressDecision AddressRules::decide_connect(const IpAddress& address, std::uint16_t port) const {
   const Decision decision = policy_.decide_address({Right::kConnect}, request_for(address, port));
-  const bool granted = is_written(decision);
-  if (is_loopback(address)) {
-    const bool host = granted && names_loopback(decision);
-    return {host ? AddressVerdict::kHost : AddressVerdict::kOwn, because(decision)};
-  }
-  return {granted ? AddressVerdict::kHost : AddressVerdict::kDenied, because(decision)};
+  const AddressVerdict verdict = on_host(decision);
+  if (!is_loopback(address)) return answer(verdict, decision);
+  const bool host = verdict != AddressVerdict::kDenied && names_loopback(decision);
+  return answer(host ? verdict : AddressVerdict::kOwn, decision);
 }
 
 AddressDecision AddressRules::decide_bind(const IpAddress& address, std::uint16_t port) const {
   // Port 0 lets the kernel choose; no rule can name what it chooses.
-  if (port == 0) return {AddressVerdict::kOwn, nothing_};
+  if (port == 0) return {AddressVerdict::kOwn, nothing_, {}};
   const Decision decision = policy_.decide_address({Right::kBind}, request_for(address, port));
-  return {is_written(decision) ? AddressVerdict::kHost : AddressVerdict::kOwn, because(decision)};
+  const AddressVerdict verdict = on_host(decision);
+  return answer(verdict == AddressVerdict::kDenied ? AddressVerdict::kOwn : verdict, decision);
 }
 
 bool has_address_grants(const Profile& profile) {
-  if (profile.network != NetworkMode::kNone) return false;
-  return std::any_of(profile.rules.begin(), profile.rules.end(), [](const Rule& rule) {
-    const auto* pattern = std::get_if<AddressPattern>(&rule.resource);
-    return rule.effect == Effect::kAllow && pattern != nullptr && !pattern->needs_lookup();
-  });
+  return has_rule(profile, [](Effect effect) { return effect != Effect::kDeny; });
+}
+
+bool has_address_questions(const Profile& profile) {
+  return has_rule(profile, [](Effect effect) { return effect == Effect::kAsk; });
 }
 
 }  // namespace writ

@@ -13,6 +13,7 @@
 
 #include "broker/kernel/process_descriptor.h"
 #include "broker/kernel/process_memory.h"
+#include "broker/mediation/caller_record.h"
 #include "broker/network/network_traps.h"
 #include "broker/network/socket_options.h"
 
@@ -71,6 +72,10 @@ std::string text_of(const SocketAddress& address) {
 
 // Of one run. The kernel does not tell when such a socket ends, so they are never forgotten.
 constexpr std::size_t kBoundLimit = 10'000;
+// Of what was allowed for the run; what is beyond this is asked about again.
+constexpr std::size_t kAllowedLimit = 1000;
+
+constexpr std::string_view kConnect = "connect";
 
 constexpr std::string_view kNotElsewhere = "a granted connection cannot be aimed elsewhere";
 
@@ -81,11 +86,12 @@ constexpr AnswerContinue kLetPass{
 }  // namespace
 
 struct SocketCalls::Call final : CallCopy {
-  Answer (SocketCalls::*act)(std::uint64_t, Call&) = nullptr;
+  Answer (SocketCalls::*act)(std::uint64_t, OwnedCall&) = nullptr;
   std::string_view name;
   CallerSocket socket;
   SocketAddress address;  // of connect and bind
   int backlog = 0;        // of listen
+  bool approved = false;  // somebody was asked about it and said yes
 };
 
 Result<std::unique_ptr<SocketCalls>> SocketCalls::attach(const AddressRules& rules, NotificationLoop& loop,
@@ -113,6 +119,8 @@ SocketCalls::SocketCalls(const AddressRules& rules, NotificationLoop& loop, TcpF
       host_(host),
       waiting_(std::move(waiting)) {}
 
+SocketCalls::~SocketCalls() = default;
+
 std::variant<std::unique_ptr<CallCopy>, Answer> SocketCalls::read(const Notification& call) {
   const auto number = static_cast<std::uint32_t>(call.call.nr);
   if (const int error = constant_refusal(number); error != 0) return Answer(AnswerErrno{error});
@@ -127,7 +135,7 @@ std::variant<std::unique_ptr<CallCopy>, Answer> SocketCalls::read(const Notifica
     return copy;
   }
   copy->act = number == SYS_connect ? &SocketCalls::connect : &SocketCalls::bind;
-  copy->name = number == SYS_connect ? "connect" : "bind";
+  copy->name = number == SYS_connect ? kConnect : "bind";
   const auto length = static_cast<int>(call.call.args[2]);
   if (length < 0 || static_cast<std::size_t>(length) > kLongestSocketAddress) return Answer(AnswerErrno{EINVAL});
   std::array<std::byte, kLongestSocketAddress> bytes;
@@ -139,8 +147,9 @@ std::variant<std::unique_ptr<CallCopy>, Answer> SocketCalls::read(const Notifica
 }
 
 Answer SocketCalls::decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) {
-  auto& call = static_cast<Call&>(*copy);
-  return (this->*call.act)(id, call);
+  OwnedCall call(static_cast<Call*>(copy.release()));
+  const auto act = call->act;
+  return (this->*act)(id, call);
 }
 
 Answer SocketCalls::deny(const Call& call, std::string because) const {
@@ -155,7 +164,53 @@ Answer SocketCalls::other_family(const Call& call) const {
               "without Landlock's floor under TCP only internet sockets can be used beside rules about addresses");
 }
 
-Answer SocketCalls::connect(std::uint64_t id, Call& call) {
+SocketCalls::Destination SocketCalls::destination_of(const Call& call) {
+  const Right right = call.name == kConnect ? Right::kConnect : Right::kBind;
+  return {right, call.address.address, call.address.port, call.address.scope};
+}
+
+bool SocketCalls::is_approved(const Call& call) const {
+  const Destination destination = destination_of(call);
+  if (call.approved || allowed_.contains(destination)) return true;
+  const auto known = connected_.find(socket_cookie(call.socket.descriptor.get()));
+  return known != connected_.end() && known->second == destination;
+}
+
+Answer SocketCalls::ask(std::uint64_t id, OwnedCall& call, AddressDecision decision) {
+  if (questioner_ == nullptr) return deny(*call, decision.because + "; nobody is there to ask");
+  const CallerRecord caller(call->socket.thread);
+  QuestionDraft draft;
+  draft.object = Address{{}, call->address.address, call->address.port};
+  draft.rights = Rights{destination_of(*call).right};
+  draft.rule = std::move(decision.rule);
+  draft.asker = {call->socket.thread, caller.program(), caller.arguments()};
+  // What was read about the caller is about it only if it still waits.
+  if (!loop_.caller_waits(id)) return AnswerErrno{EPERM};
+  asked_[id] = {std::move(call), std::move(decision.because)};
+  questioner_->ask(id, std::move(draft), *this);
+  return AnswerLater{};
+}
+
+void SocketCalls::take_answer(std::uint64_t id, Approval approval, const std::string& reason) {
+  auto asked = asked_.extract(id);
+  // Whoever is gone gets nothing done on the host.
+  if (asked.empty() || !loop_.caller_waits(id)) return;
+  OwnedCall call = std::move(asked.mapped().call);
+  if (approval == Approval::kDenied)
+    return loop_.answer_later(id, deny(*call, asked.mapped().because + "; the answer was no (" + reason + ")"));
+  call->approved = true;
+  if (approval == Approval::kRun && allowed_.size() < kAllowedLimit) allowed_.insert(destination_of(*call));
+  const auto act = call->act;
+  Answer answer = (this->*act)(id, call);
+  if (!std::holds_alternative<AnswerLater>(answer)) loop_.answer_later(id, std::move(answer));
+}
+
+void SocketCalls::note_approved_connection(const Call& call, int socket) {
+  if (call.approved && connected_.size() < kBoundLimit) connected_[socket_cookie(socket)] = destination_of(call);
+}
+
+Answer SocketCalls::connect(std::uint64_t id, OwnedCall& owned) {
+  Call& call = *owned;
   const CallerSocket& socket = call.socket;
   if (!socket.is_internet()) return other_family(call);
   const bool on_host = socket.network == SocketNetwork::kHost;
@@ -164,11 +219,16 @@ Answer SocketCalls::connect(std::uint64_t id, Call& call) {
   if (!fits(socket, call.address)) return deny(call, std::string(kNotElsewhere));
   call.address.address = as_destination(call.address.address);
   AddressDecision decision = rules_.decide_connect(call.address.address, call.address.port);
+  if (decision.verdict == AddressVerdict::kAsk && is_approved(call)) decision.verdict = AddressVerdict::kHost;
+  // A socket of the sandbox that is in use already reaches nothing but its own network, where the kernel says why not.
+  if (decision.verdict == AddressVerdict::kAsk && (on_host || is_idle(socket.descriptor.get())))
+    return ask(id, owned, std::move(decision));
   if (decision.verdict == AddressVerdict::kDenied) return deny(call, std::move(decision.because));
   // A socket of the host takes what is allowed on the host, and nothing else: its loopback would be the host's.
   if (on_host && decision.verdict == AddressVerdict::kOwn) return deny(call, std::string(kNotElsewhere));
   if (on_host) {
     call.address.length = write_socket_address(socket.domain, call.address, call.address.bytes);
+    note_approved_connection(call, socket.descriptor.get());
     return connect_in_place(id, call);
   }
   const bool granted = decision.verdict == AddressVerdict::kHost && is_idle(socket.descriptor.get());
@@ -189,6 +249,7 @@ Answer SocketCalls::connect_on_host(std::uint64_t id, Call& call) {
   PromptSocket made = make_host_socket(call.socket);
   if (!made.valid()) return AnswerErrno{errno};
   call.address.length = write_socket_address(call.socket.domain, call.address, call.address.bytes);
+  note_approved_connection(call, made.get());
   int error = try_connect(made.get(), call.address.bytes, call.address.length);
   // Near connections are there by now; asked again, the kernel also marks the socket as connected for good.
   if (error == EINPROGRESS) error = try_connect(made.get(), call.address.bytes, call.address.length);
@@ -224,13 +285,16 @@ Answer SocketCalls::hand_over(std::uint64_t id, CallerSocket& caller, PromptSock
   return errno_answer(error);
 }
 
-Answer SocketCalls::bind(std::uint64_t id, Call& call) {
+Answer SocketCalls::bind(std::uint64_t id, OwnedCall& owned) {
+  Call& call = *owned;
   const CallerSocket& socket = call.socket;
   if (!socket.is_internet()) return other_family(call);
   if (socket.network == SocketNetwork::kHost) return deny(call, "a granted connection cannot be bound elsewhere");
-  if (fits(socket, call.address) &&
-      rules_.decide_bind(call.address.address, call.address.port).verdict == AddressVerdict::kHost)
-    return bind_on_host(id, call);
+  if (fits(socket, call.address)) {
+    AddressDecision decision = rules_.decide_bind(call.address.address, call.address.port);
+    if (decision.verdict == AddressVerdict::kAsk && !is_approved(call)) return ask(id, owned, std::move(decision));
+    if (decision.verdict != AddressVerdict::kOwn) return bind_on_host(id, call);
+  }
   // In the sandbox's own network.
   return done(::bind(socket.descriptor.get(), as_kernel_has_it(call.address.bytes), call.address.length));
 }
@@ -246,7 +310,8 @@ Answer SocketCalls::bind_on_host(std::uint64_t id, Call& call) {
   return hand_over(id, call.socket, std::move(made), 0);
 }
 
-Answer SocketCalls::listen(std::uint64_t /*id*/, Call& call) {
+Answer SocketCalls::listen(std::uint64_t /*id*/, OwnedCall& owned) {
+  const Call& call = *owned;
   const int socket = call.socket.descriptor.get();
   // A socket of the host listens only where a rule let it be bound. Any other one would be bound by listen(2) itself,
   // at a port of the kernel's choice.
@@ -266,6 +331,7 @@ void SocketCalls::finish_waiting() {
 }
 
 void SocketCalls::abandon(std::uint64_t id) {
+  if (asked_.erase(id) > 0) questioner_->withdraw(id);
   auto connect = waiting_.take(id);
   if (connect && !connect->made.valid()) set_blocking_as(connect->caller, connect->socket());
 }

@@ -38,6 +38,11 @@ std::string PathPattern::text() const {
   return path == "/" ? std::string(kSubtreeMark) : std::string(path).append(kSubtreeMark);
 }
 
+std::string origin_text(const RuleOrigin& origin, std::span<const std::string> sources) {
+  if (origin.line == 0 || origin.source >= sources.size()) return {};
+  return sources[origin.source] + ":" + std::to_string(origin.line);
+}
+
 std::string Rule::text() const {
   std::string text(effect_name(effect));
   text.append(" ").append(rights_text(rights)).append(" ");

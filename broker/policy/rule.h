@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -31,6 +32,9 @@ struct RuleOrigin {
   std::uint32_t line = 0;
   std::uint32_t column = 0;
 };
+
+// "FILE:LINE" with the names of Profile::sources; empty for what is not in a file.
+[[nodiscard]] std::string origin_text(const RuleOrigin& origin, std::span<const std::string> sources);
 
 enum class PathScope : std::uint8_t {
   kExact,    // this object

@@ -191,8 +191,7 @@ class Lowerer {
 
   void warn_address(const Rule& rule) {
     if (result_.profile.network != NetworkMode::kNone || rule.effect == Effect::kDeny) return;
-    if (rule.effect == Effect::kAsk) warn(rule, "nobody is asked yet, so it is denied");
-    if (rule.effect == Effect::kAllow && std::get<AddressPattern>(rule.resource).needs_lookup())
+    if (std::get<AddressPattern>(rule.resource).needs_lookup())
       warn(rule, "names of hosts are not looked up yet, so it is denied");
   }
 
@@ -252,9 +251,8 @@ class Lowerer {
                                                                       : mechanism_of_denial(entry, *pattern);
     if (result_.profile.network == NetworkMode::kHost) return Mechanism::kHostNetwork;
     if (entry.kind != RuleKind::kWritten || entry.rule.effect == Effect::kDeny) return Mechanism::kNetworkNamespace;
-    const bool in_force =
-        entry.rule.effect == Effect::kAllow && !std::get<AddressPattern>(entry.rule.resource).needs_lookup();
-    return in_force ? Mechanism::kOnBehalf : Mechanism::kNotInForce;
+    if (std::get<AddressPattern>(entry.rule.resource).needs_lookup()) return Mechanism::kNotInForce;
+    return entry.rule.effect == Effect::kAsk ? Mechanism::kAsked : Mechanism::kOnBehalf;
   }
 
   [[nodiscard]] Mechanism mechanism_of_allow(const PolicyRule& entry, const PathPattern& pattern) const {
@@ -281,6 +279,10 @@ class Lowerer {
 }  // namespace
 
 std::string_view mechanism_text(Mechanism mechanism) { return kMechanismTexts[static_cast<std::size_t>(mechanism)]; }
+
+Mechanism mechanism_of(const CommandRule& rule) {
+  return rule.effect == Effect::kAsk ? Mechanism::kAsked : Mechanism::kSeparateSandbox;
+}
 
 Result<Lowering> lower_rules(const Profile& profile) { return Lowerer(profile).lower(); }
 

@@ -30,6 +30,9 @@ enum class Mechanism : std::uint8_t {
 };
 [[nodiscard]] std::string_view mechanism_text(Mechanism mechanism);  // a phrase for people
 
+// What holds a rule about commands.
+[[nodiscard]] Mechanism mechanism_of(const CommandRule& rule);
+
 struct EnforcedRule {
   std::size_t rule;  // index into AccessPolicy::rules() of the same profile
   Mechanism mechanism;

@@ -158,7 +158,7 @@ TEST_CASE("addresses of others are denied unless a rule allows them") {
   CHECK(connect_verdict(rules, "::ffff:10.0.0.1", 443) == AddressVerdict::kHost);
   CHECK(connect_verdict(rules, "10.0.0.1", 80) == AddressVerdict::kDenied);
   CHECK(connect_verdict(rules, "10.1.0.1", 443) == AddressVerdict::kDenied);
-  CHECK(connect_verdict(rules, "10.2.0.1", 443) == AddressVerdict::kDenied);
+  CHECK(connect_verdict(rules, "10.2.0.1", 443) == AddressVerdict::kAsk);
   CHECK(connect_verdict(rules, "192.0.2.1", 443) == AddressVerdict::kDenied);
 }
 
@@ -170,6 +170,30 @@ TEST_CASE("metadata and link-local addresses must be named exactly") {
   const AddressRules exact = rules_of("rules:\n" + rule("169.254.169.254:80"));
   CHECK(connect_verdict(exact, "169.254.169.254", 80) == AddressVerdict::kHost);
   CHECK(connect_verdict(exact, "169.254.169.253", 80) == AddressVerdict::kDenied);
+}
+
+TEST_CASE("asking stands between denying and allowing, and is as careful as allowing") {
+  const AddressRules rules = rules_of("rules:\n" + rule("0.0.0.0/0:*", "ask") + rule("192.0.2.1:443") +
+                                      rule("192.0.2.2:443", "deny") + rule("localhost:22", "ask"));
+  const AddressDecision asked = rules.decide_connect(*parse_ipv4("192.0.2.1"), 443);
+  CHECK(asked.verdict == AddressVerdict::kAsk);  // ask beats allow
+  CHECK(asked.rule.text == "ask connect 0.0.0.0/0:*");
+  CHECK(asked.rule.origin.find(":") != std::string::npos);
+  CHECK(connect_verdict(rules, "192.0.2.2", 443) == AddressVerdict::kDenied);
+  // A block asks about no metadata address, and is not about the host's loopback.
+  CHECK(connect_verdict(rules, "169.254.169.254", 80) == AddressVerdict::kDenied);
+  CHECK(connect_verdict(rules, "127.0.0.1", 80) == AddressVerdict::kOwn);
+  CHECK(connect_verdict(rules, "127.0.0.1", 22) == AddressVerdict::kAsk);
+  const AddressRules exact = rules_of("rules:\n" + rule("169.254.169.254:80", "ask"));
+  CHECK(connect_verdict(exact, "169.254.169.254", 80) == AddressVerdict::kAsk);
+  CHECK(connect_verdict(exact, "169.254.169.253", 80) == AddressVerdict::kDenied);
+}
+
+TEST_CASE("binding is asked about where a rule says so") {
+  const AddressRules rules = rules_of("rules:\n" + rule("localhost:8080", "ask", "bind"));
+  CHECK(rules.decide_bind(*parse_ipv4("127.0.0.1"), 8080).verdict == AddressVerdict::kAsk);
+  CHECK(rules.decide_bind(*parse_ipv4("127.0.0.1"), 8081).verdict == AddressVerdict::kOwn);
+  CHECK(rules.decide_bind(*parse_ipv4("127.0.0.1"), 0).verdict == AddressVerdict::kOwn);
 }
 
 TEST_CASE("rules that name hosts match nothing and say so") {
@@ -198,6 +222,11 @@ TEST_CASE("calls wait only where a rule gives something") {
   CHECK(!has_address_grants(loaded("rules:\n" + rule("example.org:80"))));
   CHECK(has_address_grants(loaded("rules:\n" + rule("*:443"))));
   CHECK(has_address_grants(loaded("rules:\n" + rule("localhost:80", "allow", "bind"))));
+  CHECK(has_address_grants(loaded("rules:\n" + rule("*:443", "ask"))));
+  CHECK(!has_address_grants(loaded("rules:\n" + rule("example.org:443", "ask"))));
+  CHECK(has_address_questions(loaded("rules:\n" + rule("*:443", "ask"))));
+  CHECK(
+      !has_address_questions(loaded("rules:\n" + rule("*:443") + rule("*:80", "deny") + rule("a.example:80", "ask"))));
   CHECK(!has_address_grants(loaded("network: host\nrules:\n" + rule("localhost:80"))));
 }
 

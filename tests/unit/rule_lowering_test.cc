@@ -141,6 +141,19 @@ TEST_CASE("rights that are not asked about make a rule that asks say so", "[lowe
   CHECK(lowered(name).profile.rules.size() == 1);  // addresses have no place in the file system lists
 }
 
+TEST_CASE("what is asked about by address waits for an answer, names are not in force", "[lowering]") {
+  const std::string body =
+      "rules:\n  - {effect: ask, rights: [connect], address: '192.0.2.1:443'}\n"
+      "  - {effect: ask, rights: [bind], address: 'localhost:8080'}\n";
+  CHECK(lowered(body).warnings.empty());
+  CHECK(mechanism_of(body, "ask connect 192.0.2.1") == Mechanism::kAsked);
+  CHECK(mechanism_of(body, "ask bind localhost") == Mechanism::kAsked);
+  const std::string name = "rules:\n  - {effect: ask, rights: [connect], address: 'example.org:443'}\n";
+  CHECK(mechanism_of(name, "ask connect") == Mechanism::kNotInForce);
+  REQUIRE(lowered(name).warnings.size() == 1);
+  CHECK(lowered(name).warnings[0].find("names of hosts are not looked up yet") != std::string::npos);
+}
+
 TEST_CASE("what is allowed by address is done by the broker, names are not in force", "[lowering]") {
   const std::string body =
       "rules:\n  - {effect: allow, rights: [connect], address: '192.0.2.1:443'}\n"
@@ -169,7 +182,7 @@ TEST_CASE("every rule has a mechanism, and every mechanism a phrase", "[lowering
   const Result<Lowering> lowering = lower_rules(profile);
   REQUIRE(lowering);
   CHECK(lowering->enforced.size() == AccessPolicy::compile(profile).rules().size());
-  for (int i = 0; i <= static_cast<int>(Mechanism::kOnBehalf); ++i)
+  for (int i = 0; i <= static_cast<int>(Mechanism::kAsked); ++i)
     CHECK(!mechanism_text(static_cast<Mechanism>(i)).empty());
 }
 
