@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import (Skip, expect_equal, late_grants_program, main, marked_processes, mounts_with,  # noqa: E402
-                          old_mount_kernel, orphaned_inits, wait_until)
+from writ_testing import (AS_SOMEBODY, Skip, expect_equal, late_grants_program, main, marked_processes,  # noqa: E402
+                          mounts_with, old_mount_kernel, only, orphaned_inits, wait_until)
 
 PROGRAM_SKIPS = 77
 
@@ -19,14 +19,14 @@ def names(*selection):
     return [name for name in listed.splitlines() if name]
 
 
-def run_cases(case, cases, prefix=()):
+def run_cases(case, cases, prefix=(), **environment):
     """Each in a process of its own, because a broker's process changes for good."""
     assert cases, "there are no cases"
     failed = []
     for name in cases:
         result = subprocess.run([*prefix, late_grants_program(), name.replace(",", r"\,")], capture_output=True, text=True,
                                 check=False, timeout=120, cwd=case.workspace, **case.identity(),
-                                env=case.environment(WRIT_TEST_DIRECTORY=str(case.workspace)))
+                                env=case.environment(WRIT_TEST_DIRECTORY=str(case.workspace), **environment))
         if result.returncode == PROGRAM_SKIPS:
             raise Skip(result.stdout)
         if result.returncode != 0 or "All tests passed" not in result.stdout:
@@ -37,6 +37,13 @@ def run_cases(case, cases, prefix=()):
 def test_each_case_on_an_older_kernel(case):
     # The supervisor that plays the older kernel has a listener, and a process can have only one (seccomp(2), EBUSY).
     run_cases(case, names("~[listener]"), prefix=old_mount_kernel(case))
+
+
+@only("user")
+def test_each_case_where_the_view_cannot_be_locked(case):
+    """The broker's user namespace and init's can be made, the tool's cannot; the profile allows that."""
+    limit = ["unshare", "-Ur", "sh", "-c", 'echo 3 > /proc/sys/user/max_user_namespaces && exec "$@"', "sh", *AS_SOMEBODY]
+    run_cases(case, names("~[locked]"), prefix=limit, WRIT_TEST_UNLOCKED="1")
 
 
 def test_each_case_and_nothing_stays(case):

@@ -61,7 +61,7 @@ bool intersect(const std::set<std::string>& a, const std::set<std::string>& b) {
   return std::any_of(a.begin(), a.end(), [&](const std::string& group) { return b.contains(group); });
 }
 
-TEST_CASE("the tool's mounts are slaves of init's, and nothing is a peer of the host's") {
+TEST_CASE("the tool's mounts are slaves of init's, and nothing is a peer of the host's", "[locked]") {
   LateScene scene;
   const auto host = mounts_of("self");
   REQUIRE(scene.attach(1, "/run", scene.tree("elsewhere").get()).error == 0);
@@ -112,7 +112,7 @@ int clear_flag(const std::string& path, std::uint64_t attribute) {
   return error_of(::syscall(SYS_mount_setattr, AT_FDCWD, path.c_str(), 0, &attributes, sizeof attributes));
 }
 
-TEST_CASE("nobody in the tool's namespace loosens a mount, whatever capabilities he has") {
+TEST_CASE("nobody in the tool's namespace loosens a mount, whatever capabilities he has", "[locked]") {
   LateScene scene;
   const std::string cover = scene.path("library/closed");
   REQUIRE(scene.attach(1, "/run", scene.tree("elsewhere").get()).error == 0);
@@ -130,7 +130,7 @@ TEST_CASE("nobody in the tool's namespace loosens a mount, whatever capabilities
   CHECK(scene.as_capable_init([&] { return error_of(::umount2(cover.c_str(), 0)); }) == 0);
 }
 
-TEST_CASE("what is mounted in the tool's namespace reaches neither init nor the host") {
+TEST_CASE("what is mounted in the tool's namespace reaches neither init nor the host", "[locked]") {
   LateScene scene;
   REQUIRE(scene.attach(1, "/run", scene.tree("elsewhere").get()).error == 0);
   const auto host = mounts_of("self");

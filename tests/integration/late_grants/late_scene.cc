@@ -129,6 +129,9 @@ Profile LateScene::profile() const {
 void LateScene::launch(SceneOptions& options) {
   profile_ = profile();
   profile_.syscalls.base = options.syscalls;
+  // The test has taken the second user namespace away; the view is then not locked.
+  const bool unlocked = std::getenv("WRIT_TEST_UNLOCKED") != nullptr;
+  if (unlocked) profile_.isolation[static_cast<std::size_t>(Layer::kLockedView)] = Requirement::kPrefer;
   sandbox_.emplace(std::move(**broker_.init));
   LaunchRequest request;
   request.profile = &profile_;
@@ -163,6 +166,8 @@ void LateScene::launch(SceneOptions& options) {
   auto started = finish_start(*sandbox_, *prepared_);
   INFO((started ? std::string() : started.error().error.describe()));
   REQUIRE(started);
+  const LayerState locked = prepared_->layers[static_cast<std::size_t>(Layer::kLockedView)].state;
+  REQUIRE(locked == (unlocked ? LayerState::kDegraded : LayerState::kActive));
   tool_ = std::move(*started);
   to_tool_ = std::move(input.write);
   from_tool_ = std::move(output.read);
