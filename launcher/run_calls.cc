@@ -98,6 +98,7 @@ Status RunCalls::serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int la
   if (!command_launcher_) return {};
   WRIT_ASSIGN(NestedRunPlan plan, plan_nested_runs(options_, setup_, prepared.view));
   commands_.emplace(*loop_, std::move(*command_launcher_), prepared.view.commands, std::move(plan));
+  if (approvals_) commands_->set_questioner(*approvals_, setup_.profile.sources);
   return {};
 }
 

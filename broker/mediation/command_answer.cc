@@ -25,14 +25,14 @@ Answer answer_with_text(int status, std::string_view text) {
   return AnswerBoth{std::move(memory), status + kCommandDescriptorStep, kCommandDescriptorStep};
 }
 
-std::string refusal_text(const CommandDecision& decision, std::string_view program, std::string_view rule) {
-  std::string text = quote_bytes(program) + " may not be run like this: ";
+std::string refusal_text(const CommandDecision& decision, const CommandRefusal& refusal) {
+  std::string text = quote_bytes(refusal.program) + " may not be run like this: ";
   if (decision.rule == nullptr) return text + "no rule about it allows these arguments";
-  text += "the rule '" + std::string(rule) + "' ";
-  text += decision.effect == Effect::kAsk
-              ? "wants a person to be asked, and asking needs mediation, which is not there yet"
-              : "denies it";
+  text += "the rule '" + std::string(refusal.rule) + "' ";
+  const bool asked = decision.effect == Effect::kAsk;
+  text += asked ? "wants somebody to be asked" : "denies it";
   if (!decision.rule->reason.empty()) text += ": " + escape_bytes(decision.rule->reason);
+  if (asked) text += "; the answer was no (" + std::string(refusal.answer) + ")";
   return text;
 }
 

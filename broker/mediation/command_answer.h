@@ -16,10 +16,13 @@ inline constexpr int kExitCommandRefused = 126;
 // The stand-in writes "writ: <text>" to its standard error and leaves with `status`. `text` is escaped already.
 [[nodiscard]] Answer answer_with_text(int status, std::string_view text);
 
-// What a tool, and the person or model behind it, is told about a command that may not be run. `program` is its path;
-// `rule` the text of the rule that decided, as it was written.
-[[nodiscard]] std::string refusal_text(const CommandDecision& decision, std::string_view program,
-                                       std::string_view rule);
+// What a tool, and the person or model behind it, is told about a command that may not be run.
+struct CommandRefusal {
+  std::string_view program;  // its path
+  std::string_view rule;     // the text of the rule that decided, as it was written
+  std::string_view answer;   // of an ask rule: why the answer was no, escaped
+};
+[[nodiscard]] std::string refusal_text(const CommandDecision& decision, const CommandRefusal& refusal);
 
 }  // namespace writ
 

@@ -11,6 +11,7 @@ MemoryResult<std::unique_ptr<CommandRequest>> read_command_request(const Notific
   if (argv->empty()) return tl::unexpected<MemoryProblem>(MemoryProblem::kBadMemory);
   auto request = std::make_unique<CommandRequest>();
   request->argv = std::move(*argv);
+  request->thread = call.thread;
   request->executable = caller_link(call.thread, "exe");
   request->working_directory = caller_link(call.thread, "cwd");
   auto caller = open_caller(call.thread);

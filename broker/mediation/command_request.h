@@ -21,6 +21,7 @@ struct CommandRequest final : CallCopy {
   std::string executable;         // what the caller executes, as its view names it: says which program is asked for
   std::string working_directory;  // absolute, in the caller's view
   UniqueFd caller;                // pidfd
+  pid_t thread = 0;               // for messages: the number may be another's by the time
 };
 
 // Errors (MemoryProblem): of reading the arguments; kGone also for a caller that cannot be held.

@@ -119,24 +119,56 @@ std::size_t CommandService::note(const CommandRequest& request, const RuledProgr
   return records_.size() - 1;
 }
 
-Answer CommandService::decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) {
-  auto& request = static_cast<CommandRequest&>(*copy);
-  const RuledProgram* program = program_of(request);
-  if (program == nullptr) return AnswerErrno{EPERM};
-  // The program's name for the rules is the broker's: a tool may call it anything (argv[0] decides what git does).
-  std::vector<std::string> argv = request.argv;
-  argv.front() = program->names.front();
-  const CommandDecision decision = decide_command(program->rules, argv);
-  const std::size_t record = note(request, *program, decision);
-  if (decision.effect != Effect::kAllow || decision.rule == nullptr)
-    return answer_with_text(kExitCommandRefused,
-                            refusal_text(decision, program->names.front(), text_of(*program, decision)));
-  return start(id, request, *program, *decision.rule, record);
+Answer CommandService::refuse(const Decided& decided, std::string_view answer) const {
+  const std::string rule = text_of(*decided.program, decided.decision);
+  return answer_with_text(kExitCommandRefused,
+                          refusal_text(decided.decision, {decided.program->names.front(), rule, answer}));
 }
 
-Answer CommandService::start(std::uint64_t id, CommandRequest& request, const RuledProgram& program,
-                             const CommandRule& rule, std::size_t record) {
-  CommandRecord& entry = record_of(record);
+Answer CommandService::decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) {
+  Decided decided;
+  decided.request.reset(static_cast<CommandRequest*>(copy.release()));
+  decided.program = program_of(*decided.request);
+  if (decided.program == nullptr) return AnswerErrno{EPERM};
+  // The program's name for the rules is the broker's: a tool may call it anything (argv[0] decides what git does).
+  std::vector<std::string> argv = decided.request->argv;
+  argv.front() = decided.program->names.front();
+  decided.decision = decide_command(decided.program->rules, argv);
+  decided.record = note(*decided.request, *decided.program, decided.decision);
+  if (decided.decision.rule == nullptr || decided.decision.effect == Effect::kDeny) return refuse(decided, {});
+  const bool asks = decided.decision.effect == Effect::kAsk;
+  if (asks && !allowed_.has(argv.front(), std::span(argv).subspan(1))) return ask(id, std::move(decided));
+  return start(id, decided);
+}
+
+// The question is about the copied words, and it is the copy that is run, whatever the caller's memory holds by then.
+Answer CommandService::ask(std::uint64_t id, Decided decided) {
+  if (questioner_ == nullptr) return refuse(decided, "nobody is there to ask");
+  const CommandRule& rule = *decided.decision.rule;
+  QuestionDraft draft;
+  draft.rights = {Right::kExecute};
+  draft.object = CommandObject{decided.program->names.front(), decided.request->argv};
+  draft.rule = {text_of(*decided.program, decided.decision), origin_text(rule.origin, sources_), rule.reason};
+  draft.asker = {decided.request->thread, decided.request->executable, decided.request->argv};
+  asked_[id] = std::move(decided);
+  questioner_->ask(id, std::move(draft), *this);
+  return AnswerLater{};
+}
+
+void CommandService::take_answer(std::uint64_t id, Approval approval, const std::string& reason) {
+  auto asked = asked_.extract(id);
+  if (asked.empty() || !loop_.caller_waits(id)) return;
+  Decided& decided = asked.mapped();
+  if (approval == Approval::kDenied) return loop_.answer_later(id, refuse(decided, reason));
+  const std::span<const std::string> arguments = std::span(decided.request->argv).subspan(1);
+  if (approval == Approval::kRun) allowed_.add(decided.program->names.front(), arguments);
+  Answer answer = start(id, decided);
+  if (!std::holds_alternative<AnswerLater>(answer)) loop_.answer_later(id, std::move(answer));
+}
+
+Answer CommandService::start(std::uint64_t id, Decided& decided) {
+  CommandRecord& entry = record_of(decided.record);
+  CommandRequest& request = *decided.request;
   entry.end = CommandEnd::kFailed;
   if (running_.size() >= kRunningCommandLimit)
     return answer_with_text(kExitCommandRefused, "too many commands run at the same time");
@@ -146,16 +178,22 @@ Answer CommandService::start(std::uint64_t id, CommandRequest& request, const Ru
     launcher_.discard(streams.numbers());
     return streams.taken ? AnswerErrno{ESRCH} : answer_with_text(kExitCommandRefused, streams.taken.error().describe());
   }
-  const NestedCommand command{rule.profile, request.working_directory, program.launch[index_of(program, rule)]};
+  const CommandRule& rule = *decided.decision.rule;
+  const NestedCommand command{rule.profile, request.working_directory,
+                              decided.program->launch[index_of(*decided.program, rule)]};
   const std::span<const std::string> arguments = std::span(request.argv).subspan(1);
   auto launched = launcher_.launch(nested_arguments(plan_, command, arguments), streams.numbers());
   if (!launched) return answer_with_text(kExitCommandRefused, launched.error().describe());
   entry.end = CommandEnd::kRunning;
-  running_.push_back({id, *launched, record, std::move(request.caller), {}, false, std::nullopt});
+  running_.push_back({id, *launched, decided.record, std::move(request.caller), {}, false, std::nullopt});
   return AnswerLater{};
 }
 
 void CommandService::abandon(std::uint64_t id) {
+  if (const auto asked = asked_.extract(id); !asked.empty()) {
+    record_of(asked.mapped().record).end = CommandEnd::kEnded;
+    questioner_->withdraw(id);
+  }
   for (Running& running : running_)
     if (running.id == id) end(running);
 }

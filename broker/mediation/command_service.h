@@ -11,16 +11,21 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "broker/approval/questioner.h"
 #include "broker/mediation/command_launcher.h"
 #include "broker/mediation/command_record.h"
 #include "broker/mediation/command_request.h"
 #include "broker/mediation/nested_run.h"
 #include "broker/mediation/notification_loop.h"
+#include "broker/mediation/remembered_commands.h"
 #include "broker/sandbox/view_commands.h"
 
 namespace writ {
@@ -28,7 +33,7 @@ namespace writ {
 // At one time; what a tool asks for beyond that is refused.
 inline constexpr std::size_t kRunningCommandLimit = 64;
 
-class CommandService final : public NotificationHandler {
+class CommandService final : public NotificationHandler, public AnswerTaker {
  public:
   // `loop` and `programs` are borrowed; whoever owns the loop polls it. Registers itself for kCommandCall.
   CommandService(NotificationLoop& loop, CommandLauncher launcher, const std::vector<RuledProgram>& programs,
@@ -54,6 +59,14 @@ class CommandService final : public NotificationHandler {
   Answer decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) override;
   void abandon(std::uint64_t id) override;
 
+  // Who asks where a rule wants that; borrowed. `sources`: Profile::sources, to say where the rule was written. Without
+  // it such commands are refused.
+  void set_questioner(Questioner& questioner, std::vector<std::string> sources) {
+    questioner_ = &questioner;
+    sources_ = std::move(sources);
+  }
+  void take_answer(std::uint64_t id, Approval approval, const std::string& reason) override;
+
  private:
   using Clock = std::chrono::steady_clock;
 
@@ -67,9 +80,18 @@ class CommandService final : public NotificationHandler {
     std::optional<Clock::time_point> kill_at;
   };
 
+  // A request that a rule speaks of. The programs and rules are borrowed.
+  struct Decided {
+    std::unique_ptr<CommandRequest> request;
+    const RuledProgram* program = nullptr;
+    CommandDecision decision;
+    std::size_t record = 0;
+  };
+
   [[nodiscard]] const RuledProgram* program_of(const CommandRequest& request) const;
-  [[nodiscard]] Answer start(std::uint64_t id, CommandRequest& request, const RuledProgram& program,
-                             const CommandRule& rule, std::size_t record);
+  [[nodiscard]] Answer start(std::uint64_t id, Decided& decided);
+  [[nodiscard]] Answer ask(std::uint64_t id, Decided decided);
+  [[nodiscard]] Answer refuse(const Decided& decided, std::string_view answer) const;
   [[nodiscard]] std::size_t note(const CommandRequest& request, const RuledProgram& program,
                                  const CommandDecision& decision);
   CommandRecord& record_of(std::size_t index);
@@ -88,6 +110,10 @@ class CommandService final : public NotificationHandler {
   std::vector<CommandRecord> records_;
   CommandRecord unlisted_;  // takes what is noted beyond the limit
   std::size_t records_not_listed_ = 0;
+  Questioner* questioner_ = nullptr;
+  std::vector<std::string> sources_;
+  std::map<std::uint64_t, Decided> asked_;  // by the id of the waiting call
+  RememberedCommands allowed_;              // by somebody, for the run
 };
 
 }  // namespace writ

@@ -55,6 +55,31 @@ def _(trial):
     print(f"  race: iterations {iterations}, successes {successes}, refusals {refusals}, violations {len(violations)}")
 
 
+@attack("5_arguments_rewritten_while_somebody_is_asked")
+def _(trial):
+    """The same race where everything is asked about, and a file says yes to the one word: the answer is to the copy."""
+    log = trial.workspace / "log"
+    tools = trial.base / "tools"
+    prog, profile = scene(trial, f"echo \"$1\" >> {log}", f"  - {{program: '{tools}/prog', effect: ask, profile: withmarker}}\n")
+    control = trial.natively("command-race-control", prog, "good", "evil", "1")
+    trial.check(control.kind == "ESCAPED", f"the control proves nothing: {control}")
+    answers = trial.base / "answers.yaml"
+    answers.write_text(f"version: 1\napprovals:\n  - {{effect: once, program: '{prog}', exact: [good]}}\n")
+    report = trial.home / "report.json"
+    held = trial.inside("command-race", prog, "good", "evil", "8", profile=profile,
+                        options=["--report", str(report), "--approve", str(answers)])
+    counts = dict(zip(*[iter(re.sub(r"\n.*", "", held.out, flags=re.S).split())] * 2))
+    iterations, successes, refusals = (int(counts.get(name, 0)) for name in ("iterations", "successes", "refusals"))
+    words = log.read_text().split() if log.exists() else []
+    violations = [word for word in words if word != "good"]
+    trial.check(iterations > 1000 and successes > 10, f"the race did not run: {held.out!r} {held.err!r}")
+    trial.check(refusals > 0, f"the other word was never seen: {held.out!r}")
+    trial.check(not violations and len(words) == successes, f"{len(violations)} violations, {len(words)} runs, {successes} successes")
+    ran = [c["argv"][1] for c in trial.report(report)["commands"] if c["end"] == "finished"]
+    trial.check(set(ran) == {"good"}, f"the report says {set(ran)}")
+    print(f"  race: iterations {iterations}, successes {successes}, refusals {refusals}, violations {len(violations)}")
+
+
 @attack("3_arguments_that_cannot_be_read")
 def _(trial):
     prog, profile = scene(trial)

@@ -56,7 +56,15 @@ def numbers(verdict):
     return [int(number) for number in found.groups()] if found else [0, 0, -1]
 
 
-def race(trial, *words, least=200, profile_extra=""):
+def asking(trial, allowed, forbidden, effect):
+    """Both ports are asked about; a file says yes to one of them. Between the question and its answer the tool runs."""
+    lines = "".join(f"  - {{effect: ask, rights: [connect], address: 'localhost:{port}'}}\n" for port in (allowed, forbidden))
+    answers = trial.base / f"answers-{allowed}.yaml"
+    answers.write_text(f"version: 1\napprovals:\n  - {{effect: {effect}, rights: [connect], address: 'localhost:{allowed}'}}\n")
+    return {"profile": trial.profile(f"rules:\n{lines}"), "options": ["--approve", str(answers)]}
+
+
+def race(trial, *words, least=200, profile_extra="", asked=None):
     """The same race outside, where it must be won, and inside, where it must run as long and be lost."""
     with Listener() as allowed, Listener() as forbidden:
         arguments = [words[0], allowed.port, forbidden.port, SECONDS, *words[1:]]
@@ -65,7 +73,9 @@ def race(trial, *words, least=200, profile_extra=""):
     # Anew: what the control left in the queues must not be counted.
     with Listener() as allowed, Listener() as forbidden:
         arguments = [words[0], allowed.port, forbidden.port, SECONDS, *words[1:]]
-        held = trial.inside(*arguments, profile=rules(trial, f"localhost:{allowed.port}", extra=profile_extra))
+        given = (asking(trial, allowed.port, forbidden.port, asked) if asked else
+                 {"profile": rules(trial, f"localhost:{allowed.port}", extra=profile_extra)})
+        held = trial.inside(*arguments, **given)
         iterations, successes, violations = numbers(held)
         print(f"  {' '.join(words)}: {iterations} iterations, {successes} successes, {violations} violations")
         trial.check(held.kind == "STOPPED", f"{words}: {held}")
@@ -81,6 +91,17 @@ def _(trial):
 @attack("4_number_and_address_flipped")
 def _(trial):
     race(trial, "race-number", "inet")
+
+
+@attack("4_address_flipped_while_somebody_is_asked")
+def _(trial):
+    race(trial, "race-address", asked="once")
+    race(trial, "race-address", asked="run")
+
+
+@attack("4_number_flipped_while_somebody_is_asked")
+def _(trial):
+    race(trial, "race-number", "inet", asked="once")
 
 
 @attack("4_unix_sockets_flipped")

@@ -22,7 +22,7 @@ def test_denied_and_asked(case):
     case.on_host("git", "init", "-q", ".")
     result = case.run("--profile", main_profile, program=["git", "push", "origin"])
     expect_equal((result.returncode, result.stdout), (126, ""))
-    expect_in("writ: '/usr/bin/git' may not be run like this: the rule 'ask git push …' wants a person to be asked", result.stderr)
+    expect_in("writ: '/usr/bin/git' may not be run like this: the rule 'ask git push …' wants somebody to be asked", result.stderr)
     expect_in("others see it", result.stderr)
     result = case.run("--profile", main_profile, program=["git", "reset", "--hard", "HEAD~1"])
     expect_equal(result.returncode, 126)

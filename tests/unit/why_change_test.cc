@@ -117,7 +117,7 @@ TEST_CASE("commands", "[why_change]") {
   const CommandRequest push{{"/usr/bin/git", "push"}, {"/usr/bin/git"}};
   const Asked asked = ask(policy_of(body), push);
   CHECK(asked.answer.decision.cause == WhyCause::kCommand);
-  CHECK(asked.answer.mechanism == Mechanism::kAsked);
+  CHECK(asked.answer.mechanism == Mechanism::kSeparateSandbox);
   CHECK(asked.change.yaml == "{effect: allow, program: /usr/bin/git, exact: [push]}");
   check_paste(asked.change, push, "commands");
 }
