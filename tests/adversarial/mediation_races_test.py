@@ -163,9 +163,13 @@ def scene(trial):
     trial.file(".git/hooks/pre-commit")
     trial.file(".git/config")
     trial.file(".bashrc")
-    for directory in ("dir", "dir/hooks"):
-        (trial.workspace / directory).mkdir()
-        trial.give(trial.workspace / directory)
+    make_directories(trial, "dir", "dir/hooks")
+
+
+def make_directories(trial, *names):
+    for name in names:
+        (trial.workspace / name).mkdir()
+        trial.give(trial.workspace / name)
 
 
 def link(trial, target, name):
@@ -188,14 +192,17 @@ def _(trial):
         return
     scene(trial)
     outside = trial.directory("elsewhere", trial.owner)
-    for name, target in (("to_git", ".git"), ("to_hooks", "../.git/hooks"), ("away", str(outside))):
-        link(trial, target, name)
-    for flags in (WRITE | CREATE, WRITE | CREATE | TRUNCATE, WRITE | CREATE | os.O_EXCL):
-        race(trial, "dir/hooks/evil%d", flags, "dir", "to_git", "1")
-        for path in (trial.workspace / "dir/hooks").glob("evil*"):
-            path.unlink()
-    race(trial, "dir/hooks/evil%d", WRITE | CREATE, "dir/hooks", "to_hooks")
-    race(trial, "dir/evil%d", WRITE | CREATE, "dir", "away")
+    # Names of its own for each race: which of two has which name at the end is chance.
+    for number, flags in enumerate((WRITE | CREATE, WRITE | CREATE | TRUNCATE, WRITE | CREATE | os.O_EXCL)):
+        make_directories(trial, f"one{number}", f"one{number}/hooks")
+        link(trial, ".git", f"git{number}")
+        race(trial, f"one{number}/hooks/evil%d", flags, f"one{number}", f"git{number}", "1")
+        untouched(trial)
+    link(trial, "../.git/hooks", "dir/link")
+    race(trial, "dir/hooks/evil%d", WRITE | CREATE, "dir/hooks", "dir/link")
+    make_directories(trial, "two")
+    link(trial, str(outside), "away")
+    race(trial, "two/evil%d", WRITE | CREATE, "two", "away")
     trial.check(os.listdir(outside) == [], f"written outside: {os.listdir(outside)}")
     untouched(trial)
 
