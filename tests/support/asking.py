@@ -2,8 +2,12 @@
 descriptor (docs/approvals.md)."""
 
 import json
+import os
+import pty
+import select
 import socket
 import threading
+import time
 
 
 def ask_profile(base, rules, extends="default", name="asking", rest=""):
@@ -88,3 +92,35 @@ class Peer:
         answer = self.decide(message) if message["type"] == "question" else None
         if answer is not None:
             self.send(message, answer)
+
+
+def at_terminal(command, word, environment, directory, identity, seconds=40):
+    """Runs `command` with a terminal of its own, types `word` once a question stands there, and returns the exit status,
+    everything that the terminal showed, and whether there was a question. `identity`: as for subprocess, or empty."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        try:
+            if identity:
+                os.setgroups([])
+                os.setgid(identity["group"])
+                os.setuid(identity["user"])
+            os.chdir(directory)
+            os.execve(command[0], [str(argument) for argument in command], environment)
+        finally:
+            os._exit(99)
+    shown, typed, end = b"", False, time.monotonic() + seconds
+    while time.monotonic() < end:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                data = os.read(terminal, 65536)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            shown += data
+        if not typed and b"Enter alone denies" in shown:
+            time.sleep(0.8)  # keys that come too early do not count
+            os.write(terminal, word.encode() + b"\r")
+            typed = True
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown, typed
