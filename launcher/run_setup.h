@@ -37,7 +37,7 @@ struct RunSetup {
   HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
-  std::string policy_notice;   // policy_notice() of what was decided from
+  std::string policy_notice;  // policy_notice() of what was decided from
 };
 
 // Returns the workspace that `options` mean. Errors: it is "/", or no directory.
