@@ -37,9 +37,7 @@ class CallReader {
 
  private:
   [[nodiscard]] const MediatedCall& row() const { return *copy_->row; }
-  [[nodiscard]] std::uint64_t argument(std::int8_t index) const {
-    return copy_->arguments[static_cast<std::size_t>(index)];
-  }
+  [[nodiscard]] std::uint64_t argument(std::int8_t index) const { return copy_->argument(index); }
 
   // Flags are an int: the kernel does not look at the upper half.
   int flags() {

@@ -48,15 +48,19 @@ struct CopiedCall : CallCopy {
   std::optional<mode_t> umask;       // for calls that make something, other than open
   std::vector<std::string> granted;  // paths that were asked about and allowed, for a call that waited
 
+  // The argument with that number in the table.
+  [[nodiscard]] std::uint64_t argument(std::int8_t number) const {
+    return arguments.at(static_cast<std::uint8_t>(number));
+  }
+
   // The descriptor at which `path` starts, AT_FDCWD for the working directory.
   [[nodiscard]] int start_number(const CallPath& path) const {
-    return path.directory == kNoArgument ? AT_FDCWD
-                                         : static_cast<int>(arguments[static_cast<std::size_t>(path.directory)]);
+    return path.directory == kNoArgument ? AT_FDCWD : static_cast<int>(argument(path.directory));
   }
 
   // The argument `index` places after the first of the operation's own.
   [[nodiscard]] std::uint64_t value(int index = 0) const {
-    return arguments[static_cast<std::size_t>(row->value + index)];
+    return argument(static_cast<std::int8_t>(row->value + index));
   }
 };
 
