@@ -74,7 +74,8 @@ void RunMediation::compile_looks() {
   parts.acting = acting_;
   parts.changes = changes_.get();
   parts.join = [this](std::size_t place, const AskedTree& tree) {
-    return sandbox_->attach_tree(AttachId{place}, tree.path, tree.mount.get());
+    const int mount = tree.attached.valid() ? tree.attached.get() : tree.mount.get();
+    return sandbox_->attach_tree(AttachId{place}, tree.path, mount);
   };
   looks_ = std::make_unique<LookMediator>(std::move(parts), asked_decider(), denials_);
 }

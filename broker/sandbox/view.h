@@ -59,7 +59,8 @@ struct MediatedTree {
 struct AskedTree {
   std::string path;  // in the view
   TreeKind kind = TreeKind::kDirectory;
-  UniqueFd mount;  // detached, read-only
+  UniqueFd mount;     // detached, read-only, and nothing on it can be executed: single files come from here
+  UniqueFd attached;  // the same with programs, to be attached where the rule is about executing; invalid: `mount` is
   Rights rights;
   // False where something beneath is hidden or denied: then there is no allowing it as a whole.
   bool whole = true;

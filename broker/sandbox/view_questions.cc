@@ -47,16 +47,20 @@ class QuestionPlanner {
     const std::string real = path_of_descriptor(tree->object.get());
     if (real.empty() || real == "/") return fail("cannot ask about " + quote_bytes(asked.pattern.path));
     WRIT_TRY(refuse_kernel_trees(asked.pattern.path, PathAccess::kRead, real));
-    const bool translate = tree->owner == 0 && !is_system_path(real);
-    const TreeRestriction restriction{PathAccess::kRead,
-                                      may_execute(asked, real) ? Execution::kAllowed : Execution::kDenied,
-                                      translate ? ownership_namespace_ : -1};
-    WRIT_ASSIGN(UniqueFd mount, make_tree_grant(tree->object.get(), restriction));
+    const int owners = tree->owner == 0 && !is_system_path(real) ? ownership_namespace_ : -1;
+    const int object = tree->object.get();
+    // Whoever allows reading one file has said nothing about executing it, so what is handed over cannot be executed.
+    WRIT_ASSIGN(UniqueFd mount, make_tree_grant(object, {PathAccess::kRead, Execution::kDenied, owners}));
+    UniqueFd attached;
+    if (may_execute(asked, real)) {
+      WRIT_ASSIGN(attached, make_tree_grant(object, {PathAccess::kRead, Execution::kAllowed, owners}));
+    }
     std::string place = place_of(real, asked.pattern.path);
     reals_[place] = real;
     found_.push_back({std::move(place),
                       tree->kind,
                       std::move(mount),
+                      std::move(attached),
                       asked.rights,
                       !hides_beneath(real) && !hides_beneath(asked.pattern.path),
                       {}});
