@@ -6,10 +6,10 @@
 namespace writ {
 namespace {
 
-constexpr CallPath followed(int path, int directory = kNoArgument) {
+constexpr CallPath followed(int path, int directory = -1) {
   return {static_cast<std::int8_t>(path), static_cast<std::int8_t>(directory), FinalLink::kFollowed};
 }
-constexpr CallPath meant(int path, int directory = kNoArgument) {
+constexpr CallPath meant(int path, int directory = -1) {
   return {static_cast<std::int8_t>(path), static_cast<std::int8_t>(directory), FinalLink::kMeant};
 }
 

@@ -88,7 +88,7 @@ std::variant<std::unique_ptr<CallCopy>, Answer> LookMediator::read(const Notific
 
 int LookMediator::read_path(const Notification& call, CopiedLook& copy) {
   const LookCall& row = *copy.row;
-  const auto argument = [&](std::int8_t index) { return call.call.args[static_cast<std::size_t>(index)]; };
+  const auto argument = [&](std::int8_t number) { return call.call.args[static_cast<std::uint8_t>(number)]; };
   copy.thread = call.thread;
   copy.caller = callers_.record(call.thread);
   copy.last_link = row.path.last_link;
@@ -200,7 +200,7 @@ AccessRequest LookMediator::request_about(const CopiedLook& look, const Spot& sp
 // The policy may allow this much by itself, and the place is covered for what else a rule says of it (list, mostly).
 // One file can be handed over; where only the whole place could join the view, the whole place is what is asked about.
 AccessVerdict LookMediator::verdict_about(std::uint64_t id, AccessRequest& request, const AskedTree& tree) {
-  const AccessVerdict verdict = decider_.decide(id, request);
+  AccessVerdict verdict = decider_.decide(id, request);
   if (verdict.verdict != Verdict::kAllowed || request.reach != AnswerReach::kRun) return verdict;
   request.path = tree.path;
   request.rights = without(tree.rights, {Right::kWrite});

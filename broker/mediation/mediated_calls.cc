@@ -10,13 +10,13 @@ namespace {
 
 using enum Operation;
 
-constexpr CallPath followed(int path, int directory = kNoArgument) {
+constexpr CallPath followed(int path, int directory = -1) {
   return {static_cast<std::int8_t>(path), static_cast<std::int8_t>(directory), FinalLink::kFollowed};
 }
-constexpr CallPath meant(int path, int directory = kNoArgument) {
+constexpr CallPath meant(int path, int directory = -1) {
   return {static_cast<std::int8_t>(path), static_cast<std::int8_t>(directory), FinalLink::kMeant};
 }
-constexpr CallPath name(int path, int directory = kNoArgument) {
+constexpr CallPath name(int path, int directory = -1) {
   return {static_cast<std::int8_t>(path), static_cast<std::int8_t>(directory), FinalLink::kName};
 }
 constexpr CallPath descriptor(int number) {

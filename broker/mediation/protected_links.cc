@@ -19,7 +19,7 @@ using std::filesystem::path;
 path resolve(path name) {
   for (int i = 0; i < kLinkLimit; ++i) {
     std::error_code problem;
-    const path direct = std::filesystem::weakly_canonical(name, problem);
+    path direct = std::filesystem::weakly_canonical(name, problem);
     if (problem) return {};
     if (!std::filesystem::is_symlink(std::filesystem::symlink_status(direct, problem))) return direct;
     const path target = std::filesystem::read_symlink(direct, problem);
