@@ -51,6 +51,8 @@ class Run {
   LaunchRequest launch_request();
   Step start_guard();
   Step make_filter();
+  Step make_ready();
+  void drop_what_was_handed_over();
   Step start();
   int dry_run();
   void supervise();
@@ -233,15 +235,28 @@ Run::Step Run::start_guard() {
   return {};
 }
 
-Run::Step Run::start() {
-  // While init assembles the sandbox, everything is made that must be there before the program is executed.
-  if (auto begun = begin_start(**broker_.init, *prepared_); !begun) return begun;
+// Everything that must be there before the program is executed.
+Run::Step Run::make_ready() {
   if (auto done = start_guard(); !done) return done;
   auto signals = take_over_signals();
   if (!signals) return tl::unexpected<LaunchError>(writ_error(std::move(signals.error())));
   signals_ = std::move(*signals);
   if (auto done = make_filter(); !done) return done;
   WRIT_STEP(calls_->prepare(*prepared_, streams_->relay()));
+  return {};
+}
+
+// The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
+void Run::drop_what_was_handed_over() {
+  prepared_->view.root.reset();
+  prepared_->program.executable.reset();
+  prepared_->landlock_ruleset.reset();
+  streams_->tool_started(tool_->get());
+}
+
+Run::Step Run::start() {
+  if (auto begun = begin_start(**broker_.init, *prepared_); !begun) return begun;
+  if (auto done = make_ready(); !done) return done;  // while init assembles the sandbox
   if (auto sent = send_order(**broker_.init, *prepared_); !sent) return sent;
   // The time until the program is executed is nobody else's. Who opens doors for the tool does that first.
   prepared_->view.scratch.reset();
@@ -252,11 +267,7 @@ Run::Step Run::start() {
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
   WRIT_STEP(calls_->serve(*prepared_, **broker_.init, landlock_abi_));
-  // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
-  prepared_->view.root.reset();
-  prepared_->program.executable.reset();
-  prepared_->landlock_ruleset.reset();
-  streams_->tool_started(tool_->get());
+  drop_what_was_handed_over();
   // What making the view needed is not needed any more.
   if (opens) WRIT_STEP(limit_broker_capabilities(calls_->stage()));
   return {};

@@ -31,20 +31,25 @@ std::vector<OptionSpec> grant_option_specs(RunOptions& options) {
   };
 }
 
-Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
-  RunOptions options;
+namespace {
+
+// What is typed as a word and means one of two.
+struct RunFlags {
   bool dry_run = false;
   bool quiet = false;
   bool trace = false;
   bool explain = false;
   std::string nested;
+};
+
+CommandSpec run_spec(RunOptions& options, RunFlags& flags) {
   CommandSpec spec{"writ run", "Run a program in a sandbox", kFooter, {}};
   spec.options = {{"-p,--profile", "Profile by name, or a file", "NAME|FILE", &options.profile}};
   const std::vector<OptionSpec> grants = grant_option_specs(options);
   spec.options.insert(spec.options.end(), grants.begin(), grants.end());
   const std::vector<OptionSpec> own = {
       {"--chdir", "Start in this directory of the sandbox instead of the workspace", "DIR", &options.start_directory},
-      {"--nested", "", "", &nested},  // what a run tells the nested runs of its commands
+      {"--nested", "", "", &flags.nested},  // what a run tells the nested runs of its commands
       {"--protect", "", "", &options.protect},
       {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.environment},
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
@@ -52,24 +57,38 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
       {"--approve", "Who answers what a rule wants asked: the terminal, nobody, an approval file, a program",
        "ask|deny|FILE|fd:N", &options.approve},
       {"--report", "Write a report of the run as JSON (- for standard error)", "FILE", &options.report},
-      {"-n,--dry-run", "Show what would be granted, run nothing", "", &dry_run},
+      {"-n,--dry-run", "Show what would be granted, run nothing", "", &flags.dry_run},
       {"--json", "With --dry-run: print JSON", "", &options.json},
-      {"-q,--quiet", "No warnings and no list of denials on standard error", "", &quiet},
+      {"-q,--quiet", "No warnings and no list of denials on standard error", "", &flags.quiet},
       {"--explain", "Find out what the program looks for in vain because the policy keeps it away; slower", "",
-       &explain},
-      {"--trace", "Say on standard error what is decided about calls that wait for Writ, as it happens", "", &trace},
+       &flags.explain},
+      {"--trace", "Say on standard error what is decided about calls that wait for Writ, as it happens", "",
+       &flags.trace},
   };
   spec.options.insert(spec.options.end(), own.begin(), own.end());
+  return spec;
+}
+
+void apply(const RunFlags& flags, RunOptions& options) {
+  options.mode = flags.dry_run ? RunMode::kDryRun : RunMode::kRun;
+  options.explain = flags.explain ? Explain::kDenials : Explain::kOff;
+  options.trace = flags.trace ? Trace::kDecisions : Trace::kOff;
+  options.verbosity = flags.quiet ? Verbosity::kQuiet : Verbosity::kNormal;
+}
+
+}  // namespace
+
+Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
+  RunOptions options;
+  RunFlags flags;
+  const CommandSpec spec = run_spec(options, flags);
   if (const auto read = read_words(spec, typed.ours); !read) return tl::unexpected(read.error());
-  if (!nested.empty()) {
-    auto nesting = Nesting::parse(nested);
+  if (!flags.nested.empty()) {
+    auto nesting = Nesting::parse(flags.nested);
     if (!nesting) return tl::unexpected(usage_error(nesting.error().describe(), spec.name));
     options.nesting = *nesting;
   }
-  options.mode = dry_run ? RunMode::kDryRun : RunMode::kRun;
-  options.explain = explain ? Explain::kDenials : Explain::kOff;
-  options.trace = trace ? Trace::kDecisions : Trace::kOff;
-  options.verbosity = quiet ? Verbosity::kQuiet : Verbosity::kNormal;
+  apply(flags, options);
   if (typed.command.empty())
     return tl::unexpected(usage_error(
         "run: the program to run is missing; write it after --, as in: writ run -- python3 script.py", spec.name));
