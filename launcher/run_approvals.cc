@@ -11,6 +11,7 @@
 #include "broker/approval/descriptor_protocol.h"
 #include "broker/approval/question_text.h"
 #include "broker/base/escape.h"
+#include "broker/kernel/acting_identity.h"
 #include "launcher/approval_rule.h"
 #include "launcher/message.h"
 
@@ -137,6 +138,9 @@ std::optional<std::chrono::milliseconds> RunApprovals::poll_timeout() const {
 void RunApprovals::serve() {
   std::vector<AnsweredQuestion> answered = std::exchange(known_, {});
   for (AnsweredQuestion& done : back_end_->on_ready(ApprovalClock::now())) answered.push_back(std::move(done));
+  // A mediated call of this round may have left root's broker acting as the tool. What the person allowed for ever is
+  // written as who Writ is.
+  if (!answered.empty()) ActingIdentity::step_back();
   for (AnsweredQuestion& done : answered) {
     const auto found = waiting_.find(done.id);
     if (found == waiting_.end()) continue;

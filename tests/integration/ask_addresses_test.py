@@ -110,6 +110,9 @@ def test_what_is_denied_is_listed_with_the_answer(case):
         expect_equal((denial["call"], denial["address"], denial["times"]), ("connect", f"127.0.0.1:{server.port}", 2))
         expect_in("it leaves; the answer was no (descriptor", denial["because"])
         expect_in("the answer was no", result.stderr)
+        expect_equal([(entry["kind"], entry["object"], entry["rights"], entry["answer"], entry["cause"])
+                      for entry in report["approvals"]],
+                     [("address", f"127.0.0.1:{server.port}", "connect", "deny", "descriptor")] * 2)
         expect_equal(server.count, 0)
 
 
@@ -295,7 +298,7 @@ def test_metadata_addresses_are_not_asked_about_by_the_way(case):
         result = python(case, script, *options, *somebody.options, arguments=addresses, **somebody.inherited)
         expect_equal((words(result), len(somebody.questions)), ([DENIED] * 3, 1))
     # An approval of a block does not cover it either.
-    file = approvals(case, "effect: run, rights: [connect], address: '*:*'".replace("'*:*'", "'*:80'"))
+    file = approvals(case, "effect: run, rights: [connect], address: '*:80'")
     expect_equal(words(python(case, script, *profile(case, "169.254.169.254:80"), *file, arguments=addresses[:1])), [DENIED])
 
 

@@ -101,6 +101,8 @@ def test_the_report(case):
         _, report = case.report(*options, *somebody.options, program=["sh", "-c", f"{say} a; {say} b"], **somebody.inherited)
         expect_equal([(entry["argv"][1], entry["decision"], entry["end"]) for entry in report["commands"]],
                      [("a", "ask", "finished"), ("b", "ask", "refused")])
+        expect_equal([(entry["kind"], entry["object"], entry["argv"], entry["answer"]) for entry in report["approvals"]],
+                     [("command", say, [say, "a"], "once"), ("command", say, [say, "b"], "deny")])
 
 
 def test_streams_directory_and_status_are_the_callers(case):
