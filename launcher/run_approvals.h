@@ -51,6 +51,8 @@ class RunApprovals final : public Questioner {
   void ask(std::uint64_t call, QuestionDraft draft, AnswerTaker& taker) override;
   void withdraw(std::uint64_t call) override;
 
+  // SIGCONT: the terminal may have changed hands.
+  void on_continue() { back_end_->on_continue(); }
   void add_poll_entries(std::vector<pollfd>& entries) const { back_end_->add_poll_entries(entries); }
   [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const;
   // Passes on what was answered. Call after every poll.

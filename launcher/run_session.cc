@@ -91,6 +91,7 @@ void RunSession::handle_signals() {
     TerminalRelay* relay = streams_.relay();
     if (signal == SIGWINCH && relay != nullptr) relay->on_window_change();
     if (signal == SIGCONT && relay != nullptr) relay->on_continue();
+    if (signal == SIGCONT && approvals_ != nullptr) approvals_->on_continue();
     if (signal == SIGINT) handle_interrupt();
     if (signal == SIGQUIT || signal == SIGUSR1) sandbox_.signal_tool(signal);
     if (signal != SIGTERM && signal != SIGHUP) continue;

@@ -60,7 +60,7 @@ Status parse_block(std::string_view text, const AddressParts& parts, AddressPatt
   const std::string_view address = parts.host.substr(0, slash);
   const std::optional<IpAddress> network = parts.bracketed ? parse_ipv6(address) : parse_ipv4(address);
   if (!network)
-    return refuse(text, "is not understood: a block is written 10.0.0.0/8 or [2001:db8::]/32 without spaces");
+    return refuse(text, "is not understood: a block is written 10.0.0.0/8 or [2001:db8::/32] without spaces");
   const unsigned skipped = parts.bracketed ? 0 : kMappedPrefixBits;
   unsigned length = kAddressBits;
   if (slash != std::string_view::npos) {

@@ -11,29 +11,33 @@ from asking import Peer, answer_file, ask_profile
 from attack_harness import IS_ROOT, MARKER, attack, eventually, main, processes_with
 
 
+def turn(trial, target):
+    """The link in the workspace leads to `target` from now on. The tool could do that as well, only not so well timed."""
+    os.symlink(target, trial.workspace / "new")
+    trial.give(trial.workspace / "new")
+    os.rename(trial.workspace / "new", trial.workspace / "link")
+
+
 @attack("74_link_turned_while_the_question_waits")
 def _(trial):
     """`once` is said about one file; until then the path leads to another one. What comes is the file that was asked about."""
     place = asked_place(trial)
     profile = ask_profile(trial.base, [(f"{place}/*", LOOK)])
     def decide(question):
-        time.sleep(0.3)
+        turn(trial, place / "secretxx")
         return "once" if question["object"]["text"].endswith("/harmless") else "deny"
     result, peer = with_peer(trial, decide, profile, """
-def turn(target): os.symlink(target, '/tmp/new'); os.rename('/tmp/new', '/tmp/link')
 for _ in range(8):
-    tries += 1; turn(PLACE + '/harmless'); got = []
-    def ask():
-        try: got.append(read('/tmp/link'))
-        except OSError as error: got.append(error.errno)
-    thread = threading.Thread(target=ask); thread.start(); time.sleep(0.1); turn(PLACE + '/secretxx'); thread.join()
-    successes += got == ['harmless']; violations += got == [SECRET]
-    if got != ['harmless']: print(got)
+    os.symlink(PLACE + '/harmless', 'mine'); os.rename('mine', 'link')
+    tries += 1
+    try: text = read('link')
+    except OSError as error: text = str(error.errno)
+    successes += text == 'harmless'; violations += text == SECRET or os.readlink('link') != PLACE + '/secretxx'
 finish()
 """, place)
     found = expect_race(trial, "link", result, least=8)
     trial.check(found.get("successes") == 8, f"{result.stdout!r}")
-    trial.check(set(peer.objects()) == {f"{place}/harmless"}, f"{peer.objects()}")
+    trial.check(peer.objects() == [f"{place}/harmless"] * 8, f"{peer.objects()}")
 
 
 @attack("74_other_place_joined_by_a_turned_link")
@@ -41,25 +45,23 @@ def _(trial):
     """`run` is said about one place; by then the path leads to another place. That one must not join the view."""
     place, other = asked_place(trial), asked_place(trial, "private")
     profile = ask_profile(trial.base, [(f"{place}/*", LOOK), (f"{other}/*", LOOK)])
+    turn(trial, place / "harmless")
     def decide(question):
-        time.sleep(0.3)
+        turn(trial, other / "secretxx")
         return "run" if question["object"]["text"].startswith(str(place)) else "deny"
     result, peer = with_peer(trial, decide, profile, f"OTHER = {str(other)!r}\n" + """
-def turn(target): os.symlink(target, '/tmp/new'); os.rename('/tmp/new', '/tmp/link')
-turn(PLACE + '/harmless')
-def ask():
-    try: read('/tmp/link')
-    except OSError: pass
-thread = threading.Thread(target=ask); thread.start(); time.sleep(0.1); turn(OTHER + '/secretxx'); thread.join()
-for path in (OTHER + '/secretxx', '/tmp/link', OTHER):
+def attempt(path):
+    global tries, violations
     tries += 1
     try: violations += read(path) == SECRET
     except OSError: pass
+attempt('link'); attempt(OTHER + '/secretxx'); attempt('link'); attempt(OTHER)
 try: violations += bool(os.listdir(OTHER))
 except OSError: pass
 successes += read(PLACE + '/sub/leaf') == 'harmless'; finish()
 """, place)
-    expect_race(trial, "other place", result, least=3)
+    expect_race(trial, "other place", result, least=4)
+    trial.check(peer.objects()[0] == f"{place}/harmless", f"{peer.objects()}")
 
 
 @attack("1_path_buffer_flipped")
@@ -72,7 +74,7 @@ def _(trial):
     if not program:
         return
     result = trial.run([*trial.sandbox("--quiet", "--approve", answers, profile=profile), program, "4", place / "harmless", place / "secretxx"])
-    found = expect_race(trial, "buffer", result, least=200)
+    found = expect_race(trial, "buffer", result, least=50)
     trial.check(found.get("refused", 0) > 0, f"the denied name was never seen: {found}")
 
 
@@ -105,7 +107,7 @@ print('other', other); finish()
 """, place, "--approve", answers)
     flipper.kill()
     flipper.wait()
-    found = expect_race(trial, "exchange", result, least=100)
+    found = expect_race(trial, "exchange", result, least=50)
     trial.check(found.get("other", 0) > 0, f"the exchange never hit: {found}")
 
 
@@ -163,8 +165,10 @@ def _(trial):
     for n in range(200):
         trial.file(place / f"many/{n}", "harmless")
     profile = ask_profile(trial.base, [(f"{place}/*", LOOK)])
+    asked = []
     def decide(_):
-        time.sleep(0.2)
+        time.sleep(3 if not asked else 0.2)
+        asked.append(True)
         return "once"
     result, peer = with_peer(trial, decide, profile, """
 results = []
@@ -173,14 +177,14 @@ def ask(n):
     except OSError as error: results.append(error.errno)
 threads = [threading.Thread(target=ask, args=(n,)) for n in range(200)]
 [thread.start() for thread in threads]
-slowest = 0
-while any(thread.is_alive() for thread in threads):
-    began = time.monotonic(); os.stat('/usr'); open('mine', 'w').close(); slowest = max(slowest, time.monotonic() - began); time.sleep(0.01)
+calls = 0
+while any(thread.is_alive() for thread in threads): os.stat('/usr'); open('mine', 'w').close(); calls += 1; time.sleep(0.01)
 tries = len(results); successes = results.count('harmless'); refused = results.count(errno.EACCES)
-violations = tries - successes - refused + (slowest > 2); print('refused', refused, 'slowest_ms', int(slowest * 1000)); finish()
+violations = tries - successes - refused; print('refused', refused, 'calls', calls); finish()
 """, place)
     found = expect_race(trial, "200 threads", result, least=200)
     trial.check(found.get("successes") == len(peer.questions) <= 64, f"{found}, {len(peer.questions)} questions")
+    trial.check(found.get("calls", 0) > 40, f"other calls waited for the questions: {found}")
     trial.check(found.get("refused", 0) > 100, f"{found}")
 
 
@@ -282,7 +286,7 @@ def _(trial):
     control = trial.run([program, "2", allowed / "program", place / "program"])
     trial.check(numbers(control.stdout.decode()).get("violations", 0) > 0, f"the control proves nothing: {control}")
     result = trial.run([*trial.sandbox("--quiet", "--approve", "deny", profile=profile), program, "4", allowed / "program", place / "program"])
-    found = expect_race(trial, "execve", result, least=20)
+    found = expect_race(trial, "execve", result, least=5)
     trial.check(found.get("refused", 0) > 0, f"the denied program was never seen: {found}")
 
 

@@ -1,43 +1,15 @@
 #!/usr/bin/env python3
-"""Rules that ask: every kind of place that can be asked about, and writing."""
+"""Rules that ask, place by place: in the workspace and outside, single files, places with something hidden in them, in one
+another, and such that do not exist."""
 
 import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from asking import Peer, ask_profile  # noqa: E402
+from asking import LOOK, Peer, answered, ask_profile, profile_of, python, scene  # noqa: E402
 from writ_testing import expect_equal, expect_in, expect_not_in, main  # noqa: E402
 
-LOOK = "read, list"
-
-
-def scene(case, name="data"):
-    """A place outside of the workspace, with files in it."""
-    place = case.base / name
-    for path, text in (("customers", "customers\n"), ("other", "other\n"), ("sub/inner", "inner\n"), ("sub/deep/leaf", "leaf\n")):
-        case.write(path, text, inside=place)
-    case.give(place)
-    return place
-
-
-def profile_of(case, place, rights=LOOK, **rest):
-    return ask_profile(case.base, [(f"{place}/*", rights)], **rest)
-
-
-def answered(case, answer, program, profile, **rest):
-    """Runs `program`; a Peer answers with `answer` (a word, or a function). Returns the result and the Peer."""
-    with Peer(answer if callable(answer) else lambda _: answer) as peer:
-        result = case.run("--profile", profile, *peer.options, program=program, **peer.passed, **rest)
-    expect_equal(peer.failures, [])
-    return result, peer
-
-
-def python(code):
-    return ["python3", "-c", "import os, sys, errno, pathlib\n" + code]
-
-
-# --- places ---
 
 def test_place_in_the_workspace(case):
     for extends in ("default", "build"):
@@ -197,43 +169,6 @@ for flags in (os.O_NOFOLLOW, os.O_DIRECTORY, os.O_CREAT, os.O_RDWR, os.O_TRUNC, 
     except OSError as error: print(errno.errorcode[error.errno])
 """), profile)
     expect_not_in("opened", result.stdout)
-
-
-# --- writing ---
-
-def test_writing_asks(case):
-    case.write("results/old", "old\n")
-    case.write("free", "free\n")
-    profile = ask_profile(case.base, [("${workspace}/results/*", "write")])
-    script = "cat results/old; echo new > results/new; echo more >> results/old; mkdir results/d; rm results/old; mv free results/free; echo changed > free; true"
-    denied, peer = answered(case, "deny", ["sh", "-c", script], profile)
-    expect_equal(denied.stdout, "old\n")
-    expect_equal(sorted(os.listdir(case.workspace / "results")), ["old"])
-    expect_equal({q["rights"][0] for q in peer.questions}, {"write"})
-    assert len(peer.questions) >= 4, peer.objects()
-    allowed, peer = answered(case, "once", ["sh", "-ec", script], profile)
-    expect_equal((allowed.returncode, allowed.stderr), (0, ""))
-    expect_equal(sorted(os.listdir(case.workspace / "results")), ["d", "free", "new"])
-    case.assert_owned("results/new", "results/d", "free")
-
-
-def test_writing_remembers_what_was_asked(case):
-    case.write("results/a", "")
-    case.write("results/b", "")
-    profile = ask_profile(case.base, [("${workspace}/results/*", "write")])
-    result, peer = answered(case, lambda q: "run" if q["object"]["text"].endswith("/a") else "deny",
-                            ["sh", "-c", "echo 1 > results/a; echo 2 > results/a; echo 3 > results/b; echo 4 > results/a; rm results/a"], profile)
-    expect_equal([os.path.basename(name) for name in peer.objects()], ["a", "b"])
-    expect_equal(os.listdir(case.workspace / "results"), ["b"])
-    expect_equal((case.workspace / "results/b").read_text(), "")
-
-
-def test_rules_that_cannot_ask_say_so(case):
-    case.write("results/old", "old\n")
-    profile = ask_profile(case.base, [("${workspace}/results/*", "write")], extends="build")
-    result, peer = answered(case, "once", ["sh", "-c", "echo x > results/old; cat results/old"], profile)
-    expect_equal((result.stdout, peer.questions), ("old\n", []))
-    expect_in("nobody is asked about it", result.stderr)
 
 
 if __name__ == "__main__":

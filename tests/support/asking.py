@@ -9,6 +9,8 @@ import socket
 import threading
 import time
 
+LOOK = "read, list"
+
 
 def ask_profile(base, rules, extends="default", name="asking", rest=""):
     """The file of a profile; `rules` is a list of flow mappings without braces, or (path, rights) pairs that ask."""
@@ -75,14 +77,20 @@ class Peer:
         return [question["object"]["text"] for question in self.questions]
 
     def _serve(self):
-        with self.ours.makefile("r", encoding="utf-8") as lines:
-            for line in lines:
-                try:
-                    self._take(json.loads(line))
-                except OSError:
-                    return
-                except Exception as error:  # pylint: disable=broad-except  # told by check()
-                    self.failures.append(f"{type(error).__name__}: {error}")
+        try:
+            with self.ours.makefile("r", encoding="utf-8") as lines:
+                for line in lines:
+                    self._take_line(line)
+        except OSError:
+            return  # the run is over
+
+    def _take_line(self, line):
+        try:
+            self._take(json.loads(line))
+        except OSError:
+            raise
+        except Exception as error:  # pylint: disable=broad-except  # the test looks at it
+            self.failures.append(f"{type(error).__name__}: {error}")
 
     def _take(self, message):
         kind = {"question": self.questions, "withdrawn": self.withdrawn}.get(message["type"], self.others)
@@ -124,3 +132,28 @@ def at_terminal(command, word, environment, directory, identity, seconds=40):
             typed = True
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown, typed
+
+
+def scene(case, name="data"):
+    """A place outside of the workspace, with files in it."""
+    place = case.base / name
+    for path, text in (("customers", "customers\n"), ("other", "other\n"), ("sub/inner", "inner\n"), ("sub/deep/leaf", "leaf\n")):
+        case.write(path, text, inside=place)
+    case.give(place)
+    return place
+
+
+def profile_of(case, place, rights=LOOK, **rest):
+    return ask_profile(case.base, [(f"{place}/*", rights)], **rest)
+
+
+def answered(case, answer, program, profile, **rest):
+    """Runs `program`; a Peer answers with `answer` (a word, or a function). Returns the result and the Peer."""
+    with Peer(answer if callable(answer) else lambda _: answer) as peer:
+        result = case.run("--profile", profile, *peer.options, program=program, **peer.passed, **rest)
+    assert peer.failures == [], peer.failures
+    return result, peer
+
+
+def python(code):
+    return ["python3", "-c", "import os, sys, errno, pathlib\n" + code]
