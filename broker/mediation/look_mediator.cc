@@ -200,7 +200,7 @@ AccessRequest LookMediator::request_about(const CopiedLook& look, const Spot& sp
 // The policy may allow this much by itself, and the place is covered for what else a rule says of it (list, mostly).
 // One file can be handed over; where only the whole place could join the view, the whole place is what is asked about.
 AccessVerdict LookMediator::verdict_about(std::uint64_t id, AccessRequest& request, const AskedTree& tree) {
-  const AccessVerdict verdict = decider_.decide(id, request);
+  AccessVerdict verdict = decider_.decide(id, request);
   if (verdict.verdict != Verdict::kAllowed || request.reach != AnswerReach::kRun) return verdict;
   request.path = tree.path;
   request.rights = without(tree.rights, {Right::kWrite});
