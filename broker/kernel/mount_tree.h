@@ -30,8 +30,8 @@ namespace writ {
 [[nodiscard]] Result<UniqueFd> clone_restricted_tree(int directory, const std::string& path, std::uint64_t attributes);
 
 // Tells the kernel not to think about access times in the detached tree (MOUNT_ATTR_NOATIME). In a read-only mount they
-// never change anyway, yet without the flag each read(2) looks whether they should: 30 ns. For speed alone, so a refusal
-// is no error: EPERM is usual where the mounts came from another user's namespace, which locks this
+// never change anyway, yet without the flag each read(2) looks whether they should: 30 ns. For speed alone, so a
+// refusal is no error: EPERM is usual where the mounts came from another user's namespace, which locks this
 // (mount_namespaces(7)).
 void try_to_skip_access_times(int tree);
 
