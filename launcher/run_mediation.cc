@@ -105,7 +105,8 @@ void RunMediation::attach_to(NotificationLoop& loop, SandboxProcess& sandbox) {
 void RunMediation::take_answer(std::uint64_t id, Approval approval, const std::string& reason) {
   Answer answer = AnswerLater{};
   if (looks_ && looks_->is_waiting(id)) {
-    decider_->settle(id, Approval::kCall);  // what is allowed for the run joins the view instead
+    // A place that is allowed for the run joins the view instead of being remembered.
+    decider_->settle(id, looks_->asks_about_one_object(id) ? approval : Approval::kCall);
     answer = looks_->resume(id, approval, reason);
   } else if (changes_ && changes_->is_waiting(id)) {
     decider_->settle(id, approval);

@@ -176,6 +176,8 @@ std::optional<LookMediator::Spot> LookMediator::locate(CopiedLook& look) const {
 AnswerReach LookMediator::reach_of(const CopiedLook& look, const AskedTree& tree) {
   if (!look.may_be_handed_over()) return AnswerReach::kRun;
   if (!tree.whole) return AnswerReach::kCall;
+  // A link that leads out of the place can only be followed where the place is in the view.
+  if (!look.object && look.object.error() == EXDEV) return AnswerReach::kRun;
   return !look.object || is_of_type(*look.object, S_IFREG) ? AnswerReach::kCallOrRun : AnswerReach::kRun;
 }
 
@@ -190,18 +192,14 @@ AccessRequest LookMediator::request_about(const CopiedLook& look, const Spot& sp
   request.reach = reach_of(look, tree);
   request.rights = directory && tree.rights.has(Right::kList) ? Rights{Right::kList} : Rights{Right::kRead};
   if (look.row->look == Look::kExecute) request.rights = {Right::kExecute};
-  // Programs can be executed in such a place once it has joined the view: an answer for the run is about that as well.
-  if (request.reach != AnswerReach::kCall && tree.rights.has(Right::kExecute))
-    request.rights = join(request.rights, {Right::kExecute});
   if (look.opens() && (look.flags & kWritingFlags) != 0) request.rights = {Right::kWrite};
   return request;
 }
 
-// The policy may allow this much by itself, and the place is covered for what else a rule says of it (list, mostly).
-// One file can be handed over; where only the whole place could join the view, the whole place is what is asked about.
+// One file can be handed over. Where only the whole place could join the view, the whole place is what is asked about,
+// with everything that it would give; if the policy allows that by itself, the cover is there for another rule's sake.
 AccessVerdict LookMediator::verdict_about(std::uint64_t id, AccessRequest& request, const AskedTree& tree) {
-  AccessVerdict verdict = decider_.decide(id, request);
-  if (verdict.verdict != Verdict::kAllowed || request.reach != AnswerReach::kRun) return verdict;
+  if (request.reach != AnswerReach::kRun || !decider_.may_allow(request)) return decider_.decide(id, request);
   request.path = tree.path;
   request.rights = without(tree.rights, {Right::kWrite});
   AccessVerdict about_place = decider_.decide(id, request);
@@ -282,7 +280,14 @@ Answer LookMediator::resume(std::uint64_t id, Approval approval, const std::stri
   }
   const ActingIdentity::Scope scope(parts_.acting);
   if (!scope.in_force()) return AnswerErrno{EPERM};
-  return allow(id, std::move(look), approval);
+  // For the run, one object is remembered by the decider, and handed over each time; only a place as a whole joins.
+  const bool whole = asked.request.reach == AnswerReach::kRun;
+  return allow(id, std::move(look), whole ? approval : Approval::kCall);
+}
+
+bool LookMediator::asks_about_one_object(std::uint64_t id) const {
+  const auto found = asked_.find(id);
+  return found != asked_.end() && found->second.request.reach != AnswerReach::kRun;
 }
 
 void LookMediator::abandon(std::uint64_t id) {

@@ -57,6 +57,9 @@ class LookMediator final : public NotificationHandler {
   [[nodiscard]] Answer resume(std::uint64_t id, Approval approval, const std::string& reason);
   [[nodiscard]] bool is_waiting(std::uint64_t id) const { return waiting_.contains(id); }
 
+  // True where the question about the waiting call `id` is about one file, and not about the whole place.
+  [[nodiscard]] bool asks_about_one_object(std::uint64_t id) const;
+
   // The place was attached (`error` 0) or not. Returns the calls that waited for it, and how all of them end.
   struct Ended {
     std::vector<std::uint64_t> calls;

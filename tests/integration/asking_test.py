@@ -64,8 +64,17 @@ def test_run_joins_the_view(case):
     result, peer = answered(case, "run", ["sh", "-c", f"cat {place}/customers; cd {place}/sub; cat inner deep/leaf; ls; find {place} | wc -l; test -w {place} || echo ro"],
                             profile_of(case, place))
     expect_equal((result.returncode, result.stdout), (0, "customers\ninner\nleaf\ndeep\ninner\n7\nro\n"))
-    expect_equal(len(peer.questions), 1)
+    # About the one file, and then about the place, with everything that it gives.
+    expect_equal([(q["object"]["text"], q["rights"]) for q in peer.questions], [(f"{place}/customers", ["read"]), (str(place), ["read", "list"])])
     case.nothing_left()
+
+
+def test_run_about_a_file_is_about_that_file(case):
+    place = scene(case)
+    result, peer = answered(case, lambda q: "run" if q["object"]["text"].endswith("customers") else "deny",
+                            ["sh", "-c", f"cat {place}/customers; cat {place}/customers; cat {place}/other; ls {place}"], profile_of(case, place))
+    expect_equal(result.stdout, "customers\ncustomers\n")
+    expect_equal(peer.objects(), [f"{place}/customers", f"{place}/other", str(place)])
 
 
 def test_always_is_remembered_by_later_runs(case):
@@ -109,7 +118,7 @@ def test_approval_file(case):
     expect_equal({entry["path"] for entry in report["denials"]}, {f"{place}/other", f"{place}"})
     expect_in(f"writ: denied: read '{place}/other' to cat", result.stderr)
     joined = case.run("--profile", profile, "--approve", answers, program=["cat", place / "sub/inner", place / "other"])
-    expect_equal((joined.returncode, joined.stdout), (0, "inner\nother\n"))
+    expect_equal((joined.returncode, joined.stdout), (1, "inner\n"))  # an entry about a part is not about the place
 
 
 def test_nobody_to_ask(case):
@@ -204,8 +213,8 @@ def test_execution(case):
     expect_equal(result.stdout, "customers\n")
     expect_equal([q["rights"] for q in peer.questions], [["read"]])
     # An answer for the run is about executing as well where the rule is, and says so.
-    result, peer = answered(case, "deny", ["cat", place / "tool"], profile_of(case, place, "read, list, execute"))
-    expect_equal(peer.questions[0]["rights"], ["read", "execute"])
+    result, peer = answered(case, "deny", ["ls", place], profile_of(case, place, "read, list, execute"))
+    expect_equal(peer.questions[0]["rights"], ["read", "execute", "list"])
 
 
 def test_denied_execution_above_is_stronger(case):
