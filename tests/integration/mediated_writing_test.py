@@ -186,7 +186,7 @@ def test_named_pipes(case):
     both_shell(case, """
         for i in 1 2 3 4 5 6 7 8; do
           echo file > p; echo again > p; rm p; mkfifo p; (cat p > out$i) & echo hello $i > p; wait; cat out$i; rm p
-        done; mkdir d; mkfifo d/p; (cat d/p > out) & mv d e; mkdir d; echo x > d/p; echo moved > e/p; wait; cat out d/p""")
+        done; mkdir d; echo x > d/p; mv d e; mkdir d; mkfifo d/p; (cat d/p > out) & echo moved > d/p; wait; cat out e/p""")
 
 
 def test_moved_directories(case):
