@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from asking import LOOK, Peer, answer_file, answered, ask_profile, at_terminal, profile_of, python, scene  # noqa: E402
@@ -284,6 +285,15 @@ def test_run_ends_while_a_question_waits(case):
     case.nothing_left()
 
 
+def fewest_descriptors(pid):
+    """The broker closes its copy of what it handed over when the tool runs already: the fewest of some looks count."""
+    counts = []
+    for _ in range(10):
+        counts.append(len(os.listdir(f"/proc/{pid}/fd")))
+        time.sleep(0.02)
+    return min(counts)
+
+
 def test_descriptors_of_the_broker(case):
     """Nothing of a question stays open in the broker."""
     place = scene(case)
@@ -298,7 +308,7 @@ ask(2); print('first', flush=True); sys.stdin.readline(); ask(6); print('second'
             counts = []
             for expected in (b"first\n", b"second\n"):
                 expect_equal(process.stdout.readline(), expected)
-                counts.append(len(os.listdir(f"/proc/{process.pid}/fd")) if os.geteuid() == 0 else 0)
+                counts.append(fewest_descriptors(process.pid) if os.geteuid() == 0 else 0)
                 process.stdin.write(b"\n")
                 process.stdin.flush()
             process.wait(20)
