@@ -18,13 +18,13 @@
 #define WRIT_BROKER_NETWORK_SOCKET_CALLS_H_
 
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <variant>
 
 #include "broker/approval/questioner.h"
@@ -73,7 +73,9 @@ class SocketCalls final : public NotificationHandler, public AnswerTaker {
     IpAddress address;
     std::uint16_t port;
     std::uint32_t scope;
-    [[nodiscard]] friend auto operator<=>(const Destination&, const Destination&) = default;
+    [[nodiscard]] auto key() const { return std::tie(right, address, port, scope); }
+    [[nodiscard]] friend bool operator==(const Destination& a, const Destination& b) { return a.key() == b.key(); }
+    [[nodiscard]] friend bool operator<(const Destination& a, const Destination& b) { return a.key() < b.key(); }
   };
   struct Asked {
     OwnedCall call;
