@@ -73,10 +73,9 @@ class SocketCalls final : public NotificationHandler, public AnswerTaker {
     IpAddress address;
     std::uint16_t port;
     std::uint32_t scope;
-    [[nodiscard]] friend bool operator==(const Destination&, const Destination&) = default;
-    [[nodiscard]] friend bool operator<(const Destination& a, const Destination& b) {
-      return std::tie(a.right, a.address, a.port, a.scope) < std::tie(b.right, b.address, b.port, b.scope);
-    }
+    [[nodiscard]] auto key() const { return std::tie(right, address, port, scope); }
+    [[nodiscard]] friend bool operator==(const Destination& a, const Destination& b) { return a.key() == b.key(); }
+    [[nodiscard]] friend bool operator<(const Destination& a, const Destination& b) { return a.key() < b.key(); }
   };
   struct Asked {
     OwnedCall call;
