@@ -40,7 +40,10 @@ std::optional<WriteMediator::PlainTarget> WriteMediator::plain_target(const Work
   const bool absolute = given.text.front() == '/';
   if (absolute && !parts_.trees.has_fixed_way(*tree) && !TreeDoor::stands_in_view(lookup_->root(), *tree))
     return std::nullopt;
-  if (!decider_.allows_plainly({rights_of_open(work.call.flags), *path})) return std::nullopt;
+  AccessRequest request;
+  request.rights = rights_of_open(work.call.flags);
+  request.path = *path;
+  if (!decider_.allows_plainly(request)) return std::nullopt;
   if (!parts_.shields.beneath(*path).empty() || !parts_.shields.alias_of(*path).empty()) return std::nullopt;
   return PlainTarget{tree, std::move(*path)};
 }
