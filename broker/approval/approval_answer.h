@@ -3,7 +3,6 @@
 #define WRIT_BROKER_APPROVAL_APPROVAL_ANSWER_H_
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -18,7 +17,8 @@ namespace writ {
 // used twice with one back end.
 struct QuestionId {
   std::uint64_t value = 0;
-  [[nodiscard]] friend auto operator<=>(QuestionId, QuestionId) = default;
+  [[nodiscard]] friend bool operator==(QuestionId, QuestionId) = default;
+  [[nodiscard]] friend bool operator<(QuestionId a, QuestionId b) { return a.value < b.value; }
 };
 
 enum class ApprovalOutcome : std::uint8_t {
