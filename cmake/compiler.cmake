@@ -4,9 +4,7 @@ target_include_directories(writ_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJEC
 target_compile_options(writ_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual
   -fno-strict-aliasing -fstack-protector-strong)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(writ_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)  # for ccache
-elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(writ_options INTERFACE -fbracket-depth=1024)  # the table of system calls is one long initialiser
 endif()
 if(WRIT_WERROR)
@@ -17,16 +15,11 @@ if(WRIT_SANITIZE)
   target_link_options(writ_options INTERFACE -fsanitize=${WRIT_SANITIZE})
   set(WRIT_STATIC OFF)
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
-  # Test programs only call what is measured: optimising them would be a third of the time that a build takes.
-  set(quick $<BOOL:$<TARGET_PROPERTY:WRIT_QUICK_TO_BUILD>>)
-  target_compile_options(writ_options INTERFACE
-    -ffunction-sections -fdata-sections -U_FORTIFY_SOURCE $<IF:${quick},-O0,-D_FORTIFY_SOURCE=2>)
+  target_compile_options(writ_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections)
   target_link_options(writ_options INTERFACE -Wl,--gc-sections)
 endif()
 find_program(WRIT_CCACHE ccache)
 if(WRIT_CCACHE)
-  # Precompiled headers can be cached only if their times and macros are not compared (ccache(1), "precompiled headers").
-  set(ccache ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${WRIT_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${ccache})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${ccache})
+  set(CMAKE_C_COMPILER_LAUNCHER ${WRIT_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${WRIT_CCACHE})
 endif()

@@ -9,16 +9,12 @@ build=${1:?usage: scripts/run_clang_tidy.sh BUILD-DIRECTORY}
   exit 1
 }
 clean=$build/clang-tidy-clean
-# clang cannot read what g++ has precompiled; the files include everything that they use anyway.
-commands=$build/clang-tidy-commands
-mkdir -p "$commands"
-sed 's/ -Winvalid-pch//g; s/ -include [^ ]*cmake_pch\.hxx//g; s/ -fpch-preprocess//g' "$build/compile_commands.json" >"$commands/compile_commands.json"
 late=$build/clang-tidy-late
 mkdir -p "$clean"
 : >"$late"
 shared=$(find broker launcher -name '*.h' | sort | xargs cat .clang-tidy | sha256sum | cut -c 1-32)
 deadline=$(($(date +%s) + ${WRIT_TIDY_SECONDS:-86400}))
-export commands clean late shared deadline
+export build clean late shared deadline
 
 status=0
 # shellcheck disable=SC2016  # the inner shell expands these
@@ -29,7 +25,7 @@ find broker launcher -name '*.cc' | sort | xargs -P "$(nproc)" -n 1 sh -c '
     echo "$1" >>"$late"
     exit 0
   fi
-  clang-tidy --quiet -p "$commands" --warnings-as-errors="*" "$1" 2>/dev/null && : >"$stamp"
+  clang-tidy --quiet -p "$build" --warnings-as-errors="*" "$1" 2>/dev/null && : >"$stamp"
 ' sh || status=1
 echo "clang-tidy: $(wc -l <"$late") files were not looked at within the time given"
 exit "$status"
