@@ -4,7 +4,9 @@ target_include_directories(writ_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJEC
 target_compile_options(writ_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual
   -fno-strict-aliasing -fstack-protector-strong)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(writ_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)  # for ccache
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(writ_options INTERFACE -fbracket-depth=1024)  # the table of system calls is one long initialiser
 endif()
 if(WRIT_WERROR)
@@ -20,6 +22,8 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
 endif()
 find_program(WRIT_CCACHE ccache)
 if(WRIT_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${WRIT_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${WRIT_CCACHE})
+  # Precompiled headers can be cached only if their times and macros are not compared (ccache(1), "precompiled headers").
+  set(ccache ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${WRIT_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${ccache})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${ccache})
 endif()

@@ -5,6 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "launcher/audit_command.h"
+#include "launcher/caps_command.h"
+
 namespace writ {
 namespace {
 
@@ -35,6 +38,9 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {{"learn", "Observe a run and propose a profile for it"}, parsed_by<parse_learn_options>},
     {{"why", "Say what a profile decides about one access, and what would change it"}, parsed_by<parse_why_options>},
     {{"profile", "Look at profiles, check them, compare them"}, parsed_by<parse_profile_options>},
+    {{"caps", "Grant, delegate, revoke and explain capabilities"}, parsed_by<parse_caps_options>},
+    {{"audit", "Look at audit logs and verify them"}, parsed_by<parse_audit_options>},
+    {{"approvals", "Look at what waits for a person, and answer it"}, parsed_by<parse_approvals_options>},
     {{"doctor", "Say what this host can enforce, layer by layer"}, parsed_by<parse_doctor_options>},
 });
 

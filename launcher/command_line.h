@@ -6,6 +6,9 @@
 #include <string>
 #include <variant>
 
+#include "launcher/approvals_command.h"
+#include "launcher/audit_options.h"
+#include "launcher/caps_options.h"
 #include "launcher/command_spec.h"
 #include "launcher/doctor_command.h"
 #include "launcher/learn_options.h"
@@ -15,7 +18,8 @@
 
 namespace writ {
 
-using Command = std::variant<CommandLineDone, RunOptions, LearnOptions, DoctorOptions, ProfileOptions, WhyOptions>;
+using Command = std::variant<CommandLineDone, RunOptions, LearnOptions, DoctorOptions, ProfileOptions, WhyOptions,
+                             CapsOptions, AuditOptions, ApprovalsOptions>;
 
 // Parses `arguments` (argv without the program's name). Prints help to standard output, errors to standard error.
 [[nodiscard]] Command parse_command_line(std::span<const std::string> arguments);

@@ -9,6 +9,8 @@
 
 #include "broker/sandbox/broker_start.h"
 #include "broker/sandbox/launch.h"
+#include "launcher/audit_command.h"
+#include "launcher/caps_command.h"
 #include "launcher/ceiling_file.h"
 #include "launcher/command_line.h"
 #include "launcher/learn_command.h"
@@ -21,6 +23,10 @@ int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker, con
   if (const auto* done = std::get_if<writ::CommandLineDone>(&command)) return done->exit_status;
   if (const auto* profile = std::get_if<writ::ProfileOptions>(&command)) return writ::run_profile_command(*profile);
   if (const auto* why = std::get_if<writ::WhyOptions>(&command)) return writ::run_why_command(*why, ceiling);
+  if (const auto* caps = std::get_if<writ::CapsOptions>(&command)) return writ::run_caps_command(*caps);
+  if (const auto* audit = std::get_if<writ::AuditOptions>(&command)) return writ::run_audit_command(*audit);
+  if (const auto* approvals = std::get_if<writ::ApprovalsOptions>(&command))
+    return writ::run_approvals_command(*approvals);
   if (const auto* doctor = std::get_if<writ::DoctorOptions>(&command)) return writ::run_doctor_command(*doctor);
   if (!broker) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
   if (const auto* learn = std::get_if<writ::LearnOptions>(&command))

@@ -107,6 +107,7 @@ JsonValue profile_json(const ReadProfile& read, const ProfileContext& context) {
                              .set("deny", escaped(profile.syscalls.deny)));
   object.set("isolation", isolation_json(profile));
   object.set("terminal", profile.terminal == TerminalMode::kAuto ? "auto" : "none");
+  object.set("audit", kAuditSettingNames[static_cast<std::size_t>(profile.audit)]);
   object.set("network", profile.network == NetworkMode::kHost ? "host" : "none");
   object.set("rules", each(profile, profile.rules, rule_json));
   object.set("commands", each(profile, profile.commands, command_rule_json));

@@ -30,6 +30,7 @@ class Outliner {
     for (const LayerName& layer : kLayerNames)
       value("isolation", layer.name, profile_.requirement(layer.layer) == Requirement::kPrefer ? "prefer" : "require");
     value("", "terminal", profile_.terminal == TerminalMode::kAuto ? "auto" : "none");
+    value("", "audit", std::string(kAuditSettingNames[static_cast<std::size_t>(profile_.audit)]));
     value("", "network", profile_.network == NetworkMode::kHost ? "host" : "none");
     outline_rules(profile_, entries_);
     return std::move(entries_);

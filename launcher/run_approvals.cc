@@ -12,6 +12,7 @@
 #include "broker/approval/question_text.h"
 #include "broker/base/escape.h"
 #include "broker/kernel/acting_identity.h"
+#include "launcher/approval_queue.h"
 #include "launcher/approval_rule.h"
 #include "launcher/message.h"
 
@@ -100,16 +101,20 @@ Result<std::unique_ptr<RunApprovals>> RunApprovals::open(const RunOptions& optio
                                                          TerminalHandOver* hand_over) {
   WRIT_ASSIGN(const ApprovalChoice choice, choice_of(options));
   const std::vector<std::string> writable = writable_places(setup.profile);
-  WRIT_ASSIGN(auto back_end, open_back_end(choice, terminal_options(hand_over), writable));
+  const QueueOpener open_queue = [&](const AskQueue& queue) {
+    return open_queue_of_run(queue, options, setup, writable);
+  };
+  WRIT_ASSIGN(auto back_end, open_back_end(choice, terminal_options(hand_over), writable, open_queue));
   WRIT_ASSIGN(auto standing, StandingApprovals::open(setup.person.configuration_home, setup.profile.name, writable));
   // With --approve=deny the person wants nothing allowed that the profile does not allow by itself.
   if (std::holds_alternative<DenyEverything>(choice)) standing.forget();
-  return std::unique_ptr<RunApprovals>(new RunApprovals(std::move(back_end), std::move(standing)));
+  return std::unique_ptr<RunApprovals>(
+      new RunApprovals(std::move(back_end), std::move(standing), broad_places(setup.person, setup.workspace)));
 }
 
 void RunApprovals::ask(std::uint64_t call, QuestionDraft draft, AnswerTaker& taker) {
   Waiting waiting{call, &taker, draft.reach, record_of(draft), {}};
-  if (standing_.can_write()) waiting.always_rule = approval_rule(draft);
+  if (standing_.can_write() && !over_broad_rule(draft.object, places_)) waiting.always_rule = approval_rule(draft);
   ApprovalQuestion question = question_of(std::move(draft));
   question.id = QuestionId{++last_id_};
   question.always_rule = waiting.always_rule;
@@ -118,24 +123,60 @@ void RunApprovals::ask(std::uint64_t call, QuestionDraft draft, AnswerTaker& tak
     known_.push_back({question.id, std::move(*known)});
     return;
   }
-  back_end_->submit(std::move(question), ApprovalClock::now());
+  if (authority_ != nullptr)
+    unclaimed_.push_back(std::move(question));
+  else
+    back_end_->submit(std::move(question), ApprovalClock::now());
 }
 
 void RunApprovals::withdraw(std::uint64_t call) {
   const auto found =
       std::find_if(waiting_.begin(), waiting_.end(), [&](const auto& entry) { return entry.second.call == call; });
-  if (found != waiting_.end()) back_end_->cancel(found->first, ApprovalCause::kAskerGone);
+  if (found == waiting_.end()) return;
+  // Nothing was reserved for it yet, and nothing will be.
+  const auto gone = [&](const ApprovalQuestion& question) { return question.id == found->first; };
+  if (std::erase_if(unclaimed_, gone) > 0)
+    known_.push_back({found->first, denial(ApprovalCause::kAskerGone, "the process that asked is gone")});
+  else
+    back_end_->cancel(found->first, ApprovalCause::kAskerGone);
 }
 
 std::optional<std::chrono::milliseconds> RunApprovals::poll_timeout() const {
-  if (!known_.empty()) return std::chrono::milliseconds(0);
+  if (!known_.empty() || !unclaimed_.empty()) return std::chrono::milliseconds(0);
+  const auto expiry = authority_ == nullptr ? std::nullopt : authority_->poll_timeout();
   const auto deadline = back_end_->deadline();
-  if (!deadline) return std::nullopt;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - ApprovalClock::now());
-  return std::clamp(left, std::chrono::milliseconds(0), std::chrono::milliseconds(3'600'000));
+  if (!deadline) return expiry;
+  const auto left = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(*deadline - ApprovalClock::now()),
+                               std::chrono::milliseconds(0), std::chrono::milliseconds(3'600'000));
+  return std::min(left, expiry.value_or(left));
+}
+
+// What somebody revoked beats what was allowed: that is looked at first.
+void RunApprovals::ask_authority() {
+  ActingIdentity::step_back();
+  for (const WithdrawnGrant& grant : authority_->take_withdrawn()) withdrawn_(grant);
+  for (ApprovalQuestion& question : std::exchange(unclaimed_, {})) {
+    auto claim = authority_->claim(question);
+    if (!claim) {
+      back_end_->submit(std::move(question), ApprovalClock::now());
+      continue;
+    }
+    auto waiting = waiting_.extract(question.id);
+    if (!waiting.empty()) finish_claim(std::move(waiting.mapped()), std::move(*claim));
+  }
+}
+
+// The use was taken before; whatever happens from here on counts as done, unless it certainly does not begin.
+void RunApprovals::finish_claim(Waiting waiting, AuthorityClaim claim) {
+  const bool stands = authority_->may_proceed(claim);
+  if (!stands) claim.answer = denial(ApprovalCause::kCapability, "the capability was taken back in the meantime");
+  finish(std::move(waiting), claim.answer);
+  const Status settled = authority_->settle(claim, stands ? EffectOutcome::kDone : EffectOutcome::kNotStarted);
+  if (!settled) print_message("warning: " + settled.error().describe() + "; the use counts as taken");
 }
 
 void RunApprovals::serve() {
+  if (authority_ != nullptr) ask_authority();
   std::vector<AnsweredQuestion> answered = std::exchange(known_, {});
   for (AnsweredQuestion& done : back_end_->on_ready(ApprovalClock::now())) answered.push_back(std::move(done));
   // A mediated call of this round may have left root's broker acting as the tool. What the person allowed for ever is

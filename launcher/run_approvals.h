@@ -11,6 +11,7 @@
 #include <poll.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@
 #include "broker/approval/approval_back_end.h"
 #include "broker/approval/questioner.h"
 #include "broker/approval/terminal_hand_over.h"
+#include "broker/requests/over_broad.h"
+#include "launcher/run_authority.h"
 #include "launcher/run_options.h"
 #include "launcher/run_setup.h"
 #include "launcher/standing_approvals.h"
@@ -53,10 +56,20 @@ class RunApprovals final : public Questioner {
 
   // SIGCONT: the terminal may have changed hands.
   void on_continue() { back_end_->on_continue(); }
-  void add_poll_entries(std::vector<pollfd>& entries) const { back_end_->add_poll_entries(entries); }
+  void add_poll_entries(std::vector<pollfd>& entries) const {
+    back_end_->add_poll_entries(entries);
+    if (authority_ != nullptr) entries.push_back({authority_->poll_descriptor(), POLLIN, 0});
+  }
   [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const;
   // Passes on what was answered. Call after every poll.
   void serve();
+
+  // The capabilities of the run's subject answer before anybody is asked. What they do not allow any more goes to
+  // `withdrawn`.
+  void set_authority(RunAuthority& authority, std::function<void(const WithdrawnGrant&)> withdrawn) {
+    authority_ = &authority;
+    withdrawn_ = std::move(withdrawn);
+  }
 
   [[nodiscard]] const std::vector<ApprovalRecord>& records() const { return records_; }
 
@@ -69,14 +82,20 @@ class RunApprovals final : public Questioner {
     std::string always_rule;
   };
 
-  RunApprovals(std::unique_ptr<ApprovalBackEnd> back_end, StandingApprovals standing)
-      : back_end_(std::move(back_end)), standing_(std::move(standing)) {}
+  RunApprovals(std::unique_ptr<ApprovalBackEnd> back_end, StandingApprovals standing, BroadPlaces places)
+      : back_end_(std::move(back_end)), standing_(std::move(standing)), places_(std::move(places)) {}
+  void ask_authority();
+  void finish_claim(Waiting waiting, AuthorityClaim claim);
   void finish(Waiting waiting, ApprovalAnswer answer);
 
   std::unique_ptr<ApprovalBackEnd> back_end_;
   StandingApprovals standing_;
+  BroadPlaces places_;
   std::map<QuestionId, Waiting> waiting_;
-  std::vector<AnsweredQuestion> known_;  // by the standing approvals
+  std::vector<AnsweredQuestion> known_;      // by the standing approvals
+  std::vector<ApprovalQuestion> unclaimed_;  // the authority is asked first, but not while a call is decided about
+  RunAuthority* authority_ = nullptr;        // null: the run has no subject
+  std::function<void(const WithdrawnGrant&)> withdrawn_;
   std::vector<ApprovalRecord> records_;
   std::uint64_t last_id_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/base/escape.h"
 #include "broker/kernel/landlock.h"
 #include "broker/network/network_traps.h"
 #include "broker/policy/listener_filter.h"
@@ -50,11 +51,37 @@ Result<BpfProgram> RunCalls::make_listener_filter() const {
 Status RunCalls::prepare_mediation(PreparedLaunch& prepared) {
   const Explaining explaining = options_.explain == Explain::kDenials ? Explaining::kYes : Explaining::kNo;
   WRIT_ASSIGN(mediation_, RunMediation::prepare(setup_, prepared, explaining));
-  if (options_.trace == Trace::kDecisions)
-    mediation_->trace(
-        [](const AccessRequest& request, Verdict verdict) { print_message(decision_trace_line(request, verdict)); },
-        [](const DeniedAccess& denied) { print_message(denial_trace_line(denied)); });
+  mediation_->on_revoked([this](const RevokedTree& tree) { tell_revoked(tree); });
+  observe_paths();
   return {};
+}
+
+// What is allowed is told of only where somebody wants to know: that takes the short way out of use.
+void RunCalls::observe_paths() {
+  const bool traced = options_.trace == Trace::kDecisions;
+  TracingDecider::Observer allowed;
+  if (traced || audit_.records_everything())
+    allowed = [this, traced](const AccessRequest& request, Verdict verdict) {
+      if (traced) print_message(decision_trace_line(request, verdict));
+      return !audit_.records_everything() || audit_.decided(request, verdict);
+    };
+  mediation_->trace(std::move(allowed), [this, traced](const DeniedAccess& denied) {
+    if (traced) print_message(denial_trace_line(denied));
+    audit_.denied(denied);
+  });
+  mediation_->set_join_observer([this](const std::string& path) { return audit_.granted_tree(path); });
+}
+
+void RunCalls::observe_addresses() {
+  network_->set_observers(
+      [this](const NetworkDenial& denial) { (void)audit_.decided_address(denial, Effect::kDeny); },
+      [this](const NetworkDenial& granted) { return audit_.decided_address(granted, Effect::kAllow); });
+}
+
+void RunCalls::observe_commands() {
+  commands_->set_observer([this](const CommandRecord& record, Effect outcome, const std::string& caller) {
+    return audit_.decided_command(record, outcome, caller);
+  });
 }
 
 // Only where a call can wait for an answer.
@@ -63,8 +90,29 @@ Status RunCalls::prepare_questions(TerminalRelay* relay) {
   if (!paths && !has_address_questions(setup_.profile) && !asks_about_commands(setup_.profile)) return {};
   hand_over_.emplace(relay);
   WRIT_ASSIGN(approvals_, RunApprovals::open(options_, setup_, &*hand_over_));
-  if (mediation_) mediation_->set_questioner(*approvals_);
+  questioner_.emplace(*approvals_, audit_);
+  if (mediation_) mediation_->set_questioner(*questioner_);
+  if (setup_.authority)
+    approvals_->set_authority(*setup_.authority, [this](const WithdrawnGrant& grant) { take_back(grant); });
   return {};
+}
+
+// The tool does not notice by itself, and the person wants to know what that came to.
+void RunCalls::take_back(const WithdrawnGrant& grant) {
+  if (!mediation_) return;
+  if (grant.news == WithdrawnGrant::News::kHoldersToBeEnded) return mediation_->end_holders_below(grant.path);
+  const std::size_t taken = mediation_->revoke(grant.path, grant.fate);
+  if (options_.verbosity == Verbosity::kNormal)
+    print_message("revoked: " + quote_bytes(grant.path) + ": " + grant.reason);
+  // What was handed over one by one is no tree, and no kernel takes it back.
+  if (taken == 0)
+    (void)setup_.authority->report(grant.path, handed_over_json(grant.path).to_text(), HolderFate::kKilled);
+}
+
+void RunCalls::tell_revoked(const RevokedTree& tree) {
+  if (options_.verbosity == Verbosity::kNormal) print_message("revoked: " + revocation_text(tree));
+  if (setup_.authority && tree.done)
+    (void)setup_.authority->report(tree.path, revocation_json(tree).to_text(), tree.fate);
 }
 
 Status RunCalls::prepare(PreparedLaunch& prepared, TerminalRelay* relay) {
@@ -93,12 +141,14 @@ Status RunCalls::serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int la
     const bool refuses_tcp = landlock && landlock_abi >= kLandlockTcpAbi;
     WRIT_ASSIGN(network_,
                 NetworkDoor::open(setup_.profile, *loop_, refuses_tcp ? TcpFloor::kLandlock : TcpFloor::kNone));
-    if (approvals_) network_->calls().set_questioner(*approvals_);
+    if (questioner_) network_->calls().set_questioner(*questioner_);
+    observe_addresses();
   }
   if (!command_launcher_) return {};
   WRIT_ASSIGN(NestedRunPlan plan, plan_nested_runs(options_, setup_, prepared.view));
   commands_.emplace(*loop_, std::move(*command_launcher_), prepared.view.commands, std::move(plan));
-  if (approvals_) commands_->set_questioner(*approvals_, setup_.profile.sources);
+  if (questioner_) commands_->set_questioner(*questioner_, setup_.profile.sources);
+  observe_commands();
   return {};
 }
 
@@ -116,7 +166,8 @@ void RunCalls::add_to(SessionServices& services) {
   services.commands = commands_ ? &*commands_ : nullptr;
   services.sockets = network_ ? &network_->calls() : nullptr;
   services.approvals = approvals_.get();
-  if (mediation_) services.on_tree = [this](const InitReport& report) { mediation_->tree_attached(report); };
+  services.audit = &audit_;
+  if (mediation_) services.on_tree = [this](const InitReport& report) { mediation_->tree_changed(report); };
 }
 
 const NotificationCounts* RunCalls::mediated_calls() const { return mediation_ && loop_ ? &loop_->counts() : nullptr; }

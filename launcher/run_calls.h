@@ -1,8 +1,8 @@
 // RunCalls: everything of one run that answers calls of the tool which wait for the broker: writing, addresses,
 // commands. Or, in their place, a companion.
 //
-// Ownership: owns loop and handlers; options, setup and companion are borrowed and must outlive it. Destroy it after
-// the sandbox, and before the PreparedLaunch whose programs it borrows. Threads: one.
+// Ownership: owns loop and handlers; options, setup, audit and companion are borrowed and must outlive it. Destroy it
+// after the sandbox, and before the PreparedLaunch whose programs it borrows. Threads: one.
 #ifndef WRIT_LAUNCHER_RUN_CALLS_H_
 #define WRIT_LAUNCHER_RUN_CALLS_H_
 
@@ -13,8 +13,10 @@
 #include "broker/mediation/command_service.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/network/network_door.h"
+#include "launcher/audited_questioner.h"
 #include "launcher/relay_hand_over.h"
 #include "launcher/run_approvals.h"
+#include "launcher/run_audit.h"
 #include "launcher/run_companion.h"
 #include "launcher/run_mediation.h"
 #include "launcher/run_options.h"
@@ -26,8 +28,8 @@ namespace writ {
 class RunCalls {
  public:
   // `companion` may be null.
-  RunCalls(const RunOptions& options, const RunSetup& setup, RunCompanion* companion)
-      : options_(options), setup_(setup), companion_(companion) {}
+  RunCalls(const RunOptions& options, const RunSetup& setup, RunAudit& audit, RunCompanion* companion)
+      : options_(options), setup_(setup), audit_(audit), companion_(companion) {}
 
   // Starts the process that starts nested runs, where the profile has rules about commands. Before the broker becomes
   // non-dumpable and gives its capabilities up: a nested run needs what we have now.
@@ -60,6 +62,10 @@ class RunCalls {
     return approvals_ ? &approvals_->records() : nullptr;
   }
 
+  [[nodiscard]] const std::vector<RevokedTree>* revoked_trees() const {
+    return mediation_ ? mediation_->revoked_trees() : nullptr;
+  }
+
   // The capabilities that the broker may keep while it serves.
   [[nodiscard]] BrokerStage stage() const;
 
@@ -67,15 +73,22 @@ class RunCalls {
   [[nodiscard]] Result<BpfProgram> make_listener_filter() const;
   [[nodiscard]] Status prepare_mediation(PreparedLaunch& prepared);
   [[nodiscard]] Status prepare_questions(TerminalRelay* relay);
+  void take_back(const WithdrawnGrant& grant);
+  void tell_revoked(const RevokedTree& tree);
+  void observe_paths();
+  void observe_addresses();
+  void observe_commands();
 
   const RunOptions& options_;
   const RunSetup& setup_;
+  RunAudit& audit_;
   RunCompanion* companion_;
   std::optional<CommandLauncher> command_launcher_;
   std::optional<NotificationLoop> loop_;  // before those that answer through it
   std::unique_ptr<RunMediation> mediation_;
   std::optional<RelayHandOver> hand_over_;
-  std::unique_ptr<RunApprovals> approvals_;  // after what it borrows
+  std::unique_ptr<RunApprovals> approvals_;      // after what it borrows
+  std::optional<AuditedQuestioner> questioner_;  // before approvals_, where there are any
   std::unique_ptr<NetworkDoor> network_;
   std::optional<CommandService> commands_;
 };

@@ -19,6 +19,7 @@
 #include "launcher/denial_report.h"
 #include "launcher/message.h"
 #include "launcher/report_file.h"
+#include "launcher/run_audit.h"
 #include "launcher/run_calls.h"
 #include "launcher/run_report.h"
 #include "launcher/run_session.h"
@@ -50,6 +51,7 @@ class Run {
   void watch_empty_secret_places();
   LaunchRequest launch_request();
   Step start_guard();
+  Step open_audit();
   Step make_filter();
   Step make_ready();
   void drop_what_was_handed_over();
@@ -57,6 +59,8 @@ class Run {
   int dry_run();
   void supervise();
   void finish_guard();
+  void finish_audit();
+  void record_failed_launch(const LaunchError& error);
   void let_go();
   int report();
   [[nodiscard]] bool is_orphan() const;
@@ -74,7 +78,8 @@ class Run {
   std::optional<RunStreams> streams_;
   std::optional<PreparedLaunch> prepared_;
   std::optional<PersistenceGuard> guard_;
-  std::optional<RunCalls> calls_;  // after prepared_, whose programs it borrows
+  std::unique_ptr<RunAudit> audit_;  // before those that tell it something
+  std::optional<RunCalls> calls_;    // after prepared_, whose programs it borrows
   std::optional<GuardReport> guard_report_;
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
@@ -106,7 +111,10 @@ Run::Step Run::read_policy() {
   if (!setup) return tl::unexpected<LaunchError>(writ_error(std::move(setup.error())));
   setup_ = std::move(*setup);
   if (companion_ != nullptr) WRIT_STEP(companion_->adjust(*setup_));
-  calls_.emplace(options_, *setup_, companion_);
+  auto audit = RunAudit::plan(options_, *setup_);
+  if (!audit) return tl::unexpected<LaunchError>(writ_error(std::move(audit.error())));
+  audit_ = std::move(*audit);
+  calls_.emplace(options_, *setup_, *audit_, companion_);
   WRIT_STEP(calls_->start_command_launcher());
   return {};
 }
@@ -235,6 +243,13 @@ Run::Step Run::start_guard() {
   return {};
 }
 
+// Where records are required, they are there before the program is. Otherwise nobody waits for them.
+Run::Step Run::open_audit() {
+  if (audit_->was_opened()) return {};
+  WRIT_STEP(audit_->open());
+  return {};
+}
+
 // Everything that must be there before the program is executed.
 Run::Step Run::make_ready() {
   if (auto done = start_guard(); !done) return done;
@@ -243,7 +258,7 @@ Run::Step Run::make_ready() {
   signals_ = std::move(*signals);
   if (auto done = make_filter(); !done) return done;
   WRIT_STEP(calls_->prepare(*prepared_, streams_->relay()));
-  return {};
+  return audit_->opens_before_launch() ? open_audit() : Step();
 }
 
 // The view lives in the sandbox now. Dropping our descriptors of it is what makes its mounts vanish with the sandbox.
@@ -263,9 +278,11 @@ Run::Step Run::start() {
   const bool opens = calls_->opens_doors();
   if (!opens) WRIT_STEP(limit_broker_capabilities(calls_->stage()));
   calls_->compile();
+  if (auto done = open_audit(); !done) return done;
   auto tool = await_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
+  audit_->launched(*prepared_);
   WRIT_STEP(calls_->serve(*prepared_, **broker_.init, landlock_abi_));
   drop_what_was_handed_over();
   // What making the view needed is not needed any more.
@@ -285,9 +302,11 @@ RunFacts Run::facts() const {
     facts.denials = calls_->denials();
     facts.mediated_calls = calls_->mediated_calls();
     facts.approvals = calls_->approvals();
+    facts.revoked = calls_->revoked_trees();
   }
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
   facts.landlock_abi = landlock_abi_;
+  if (audit_) facts.audit = audit_->report();
   facts.dropped_sequences = dropped_sequences_;
   return facts;
 }
@@ -299,7 +318,8 @@ void Run::warn() {
 
 // What a person cannot see from the tool's own output.
 void Run::explain_end() const {
-  const bool by_writ = outcome_.kind == OutcomeKind::kTimedOut || outcome_.kind == OutcomeKind::kSandboxDied;
+  const bool by_writ = outcome_.kind == OutcomeKind::kTimedOut || outcome_.kind == OutcomeKind::kSandboxDied ||
+                       outcome_.kind == OutcomeKind::kAuditFailed;
   if (by_writ && options_.verbosity == Verbosity::kNormal) print_message(outcome_.reason);
 }
 
@@ -346,6 +366,26 @@ void Run::supervise() {
   finish_guard();
 }
 
+// A run that must be recorded and is not has failed, whatever the tool said.
+void Run::finish_audit() {
+  audit_->ended(outcome_);
+  const Status finished = audit_->finish();
+  if (finished) return;
+  if (outcome_.kind != OutcomeKind::kAuditFailed) print_message(finished.error().describe());
+  outcome_.kind = OutcomeKind::kAuditFailed;
+  outcome_.exit_status = kExitWritFailed;
+  outcome_.reason = finished.error().describe();
+}
+
+// What was asked for and came to nothing is recorded as well, once it is known where.
+void Run::record_failed_launch(const LaunchError& error) {
+  if (!audit_) return;
+  if (!audit_->was_opened() && !audit_->open()) return;
+  audit_->not_launched(error);
+  audit_->ended(outcome_);
+  (void)audit_->finish();
+}
+
 // Nothing of the tool runs any more, only the sandbox's namespaces are still being dismantled. Meanwhile everything of
 // ours is given back; that the sandbox is gone is waited for at the very end.
 void Run::let_go() {
@@ -356,6 +396,8 @@ void Run::let_go() {
   tool_.reset();
   signals_.reset();
   ownership_namespace_.reset();
+  if (!audit_->is_finished()) finish_audit();
+  audit_.reset();
   (*broker_.init)->wait();
 }
 
@@ -390,6 +432,7 @@ int Run::run() {
     outcome_.reason = done.error().error.describe();
     streams_.reset();  // gives the terminal back before we write to it
     print_message(outcome_.reason);
+    record_failed_launch(done.error());
     return report();
   }
   supervise();
@@ -399,6 +442,8 @@ int Run::run() {
   warn();
   say_how_to_see_denials();
   if (companion_ != nullptr) outcome_.exit_status = companion_->finished(outcome_);
+  // Where nobody is told what became of the log, it is finished while the kernel dismantles the sandbox.
+  if (audit_->is_required() || report_file_) finish_audit();
   const int status = report();
   let_go();
   return status;

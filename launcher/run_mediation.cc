@@ -73,9 +73,13 @@ void RunMediation::compile_looks() {
   parts.places = AskedTrees(std::move(asked_));
   parts.acting = acting_;
   parts.changes = changes_.get();
-  parts.join = [this](std::size_t place, const AskedTree& tree) {
+  parts.join = [this](std::size_t place, const AskedTree& tree) -> Status {
     const int mount = tree.attached.valid() ? tree.attached.get() : tree.mount.get();
+    if (on_join_ && !on_join_(tree.path)) return fail("it could not be recorded");
     return sandbox_->attach_tree(AttachId{place}, tree.path, mount);
+  };
+  parts.leave = [this](std::size_t place, const AskedTree& tree) {
+    revocations_->take_back(AttachId{place}, tree.path);
   };
   looks_ = std::make_unique<LookMediator>(std::move(parts), asked_decider(), denials_);
 }
@@ -88,6 +92,7 @@ std::vector<TrappedCall> RunMediation::traps() const {
 void RunMediation::attach_to(NotificationLoop& loop, SandboxProcess& sandbox) {
   loop_ = &loop;
   sandbox_ = &sandbox;
+  revocations_.emplace(sandbox);
   const auto number_of = [](const SyscallNumbers& call) {
     return kNativeAuditArch == AUDIT_ARCH_X86_64 ? call.x86_64 : call.aarch64;
   };
@@ -115,8 +120,31 @@ void RunMediation::take_answer(std::uint64_t id, Approval approval, const std::s
   if (!std::holds_alternative<AnswerLater>(answer)) loop_->answer_later(id, std::move(answer));
 }
 
+std::size_t RunMediation::revoke(std::string_view path, HolderFate fate) {
+  decider_->forget(path);
+  if (!looks_ || !revocations_) return 0;
+  // Other processes of the sandbox are looked at as who Writ is, not as the tool.
+  ActingIdentity::step_back();
+  revocations_->set_fate(fate);
+  return looks_->revoke(path);
+}
+
+void RunMediation::end_holders_below(std::string_view path) {
+  if (!revocations_) return;
+  ActingIdentity::step_back();
+  for (const RevokedTree* tree : revocations_->end_holders_below(path))
+    if (on_revoked_) on_revoked_(*tree);
+}
+
+void RunMediation::tree_changed(const InitReport& report) {
+  if (!looks_) return;
+  if (report.event == InitEvent::kAttached) return tree_attached(report);
+  ActingIdentity::step_back();
+  const RevokedTree* revoked = revocations_->detached(report);
+  if (revoked != nullptr && on_revoked_) on_revoked_(*revoked);
+}
+
 void RunMediation::tree_attached(const InitReport& report) {
-  if (!looks_ || report.event != InitEvent::kAttached) return;
   for (const auto& ended = looks_->joined(static_cast<std::size_t>(report.tree), report.error);
        const std::uint64_t id : ended.calls) {
     if (ended.error != 0)

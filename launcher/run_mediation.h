@@ -6,9 +6,11 @@
 #ifndef WRIT_LAUNCHER_RUN_MEDIATION_H_
 #define WRIT_LAUNCHER_RUN_MEDIATION_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -23,6 +25,7 @@
 #include "broker/policy/listener_filter.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/run_setup.h"
+#include "launcher/tree_revocations.h"
 
 namespace writ {
 
@@ -47,11 +50,26 @@ class RunMediation final : public AnswerTaker {
   void set_questioner(Questioner& questioner) { questioner_ = &questioner; }
   void take_answer(std::uint64_t id, Approval approval, const std::string& reason) override;
 
-  // What init says about a tree that was to be attached.
-  void tree_attached(const InitReport& report);
+  // What init says about a tree that was to be attached or detached.
+  void tree_changed(const InitReport& report);
+
+  // What was allowed in this run about `path` and everything beneath it is not any more: the next call is refused, and
+  // a tree that joined the view is taken out of it. Returns how many trees that were.
+  std::size_t revoke(std::string_view path, HolderFate fate);
+  // Ends whoever still holds something of the trees at or below `path` that were taken out before; the observer gets
+  // them again.
+  void end_holders_below(std::string_view path);
+  // Gets every tree that was taken out, as soon as that is done.
+  void on_revoked(std::function<void(const RevokedTree&)> observer) { on_revoked_ = std::move(observer); }
+  [[nodiscard]] const std::vector<RevokedTree>* revoked_trees() const {
+    return revocations_ ? &revocations_->trees() : nullptr;
+  }
 
   // Tells of every decision as it is made. Before compile().
+  // An empty `allowed` is not told, and spares what telling costs.
   void trace(TracingDecider::Observer allowed, std::function<void(const DeniedAccess&)> denied);
+  // Tells of every tree that joins the view, before it does. False: it does not.
+  void set_join_observer(std::function<bool(const std::string& path)> observer) { on_join_ = std::move(observer); }
 
   // What the broker may keep while it performs the calls.
   [[nodiscard]] BrokerStage needs() const { return needs_; }
@@ -64,6 +82,7 @@ class RunMediation final : public AnswerTaker {
   [[nodiscard]] bool has_changes() const { return !mediated_.empty() || changes_; }
   [[nodiscard]] bool has_looks() const { return !asked_.empty() || explaining_ == Explaining::kYes || looks_; }
   [[nodiscard]] Decider& asked_decider();
+  void tree_attached(const InitReport& report);
   void compile_changes();
   void compile_looks();
 
@@ -78,6 +97,7 @@ class RunMediation final : public AnswerTaker {
   std::optional<AskingDecider> decider_;
   TracingDecider::Observer observer_;  // empty: nothing is traced
   std::optional<TracingDecider> tracing_;
+  std::function<bool(const std::string& path)> on_join_;  // empty: nobody is told
   Questioner* questioner_ = nullptr;
   DenialLog denials_;
   ActingIdentity acting_;
@@ -85,6 +105,8 @@ class RunMediation final : public AnswerTaker {
   std::unique_ptr<LookMediator> looks_;     // null: nothing is asked about
   NotificationLoop* loop_ = nullptr;
   SandboxProcess* sandbox_ = nullptr;
+  std::optional<TreeRevocations> revocations_;  // from attach_to() on
+  std::function<void(const RevokedTree&)> on_revoked_;
   BrokerStage needs_ = BrokerStage::kSupervising;
 };
 

@@ -28,8 +28,10 @@ struct RunOptions {
   std::vector<std::string> preferred_layers;  // --prefer LAYER
   std::string timeout;                        // --timeout DURATION, empty: as the profile says
   std::string network;                        // --network none|host, empty: as the profile says
-  std::string approve = "ask";                // --approve ask|deny|FILE|fd:N
+  std::string approve = "ask";                // --approve ask|deny|queue|FILE|fd:N|command:PATH
+  std::string subject;                        // --subject SUBJECT; empty: no capabilities
   std::string report;                         // --report FILE, "-" is standard error
+  std::string audit;                          // --audit FILE|none, empty: as the profile says
   RunMode mode = RunMode::kRun;
   Verbosity verbosity = Verbosity::kNormal;
   Trace trace = Trace::kOff;

@@ -144,6 +144,17 @@ std::string layer_text(const PreparedLaunch& prepared) {
   return text;
 }
 
+JsonObject audit_json(const AuditReport& audit) {
+  constexpr std::array<std::string_view, 4> kStates = {"off", "none", "complete", "incomplete"};
+  JsonObject object;
+  object.set("state", kStates[static_cast<std::size_t>(audit.state)]);
+  if (!audit.path.empty()) object.set("log", escape_bytes(audit.path));
+  if (!audit.reason.empty()) object.set("reason", audit.reason);
+  if (audit.run.empty()) return object;
+  object.set("run", audit.run).set("records", audit.records).set("lost", audit.lost);
+  return object.set("not_recorded", audit.not_recorded);
+}
+
 JsonArray network_denials_json(const NetworkDenials& denials) {
   JsonArray list;
   for (const NetworkDenial& denial : denials.list()) {
@@ -165,21 +176,29 @@ void add_network_denials(const RunFacts& facts, std::vector<std::string>& lines)
     lines.push_back("denied: " + std::to_string(list.size() - kShown) + " more addresses; --report lists them");
 }
 
+void add_sandbox(JsonObject& report, const RunFacts& facts) {
+  report.set("program", escape_bytes(facts.prepared->program.path));
+  report.set("layers", layers_json(facts.prepared->layers));
+  report.set("landlock_abi", facts.landlock_abi);
+  report.set("landlock_floor", std::string(floor_name(*facts.prepared)));
+  report.set("seccomp_instructions", facts.prepared->content.filter.size());
+  report.set("grants", grants_json(facts.prepared->view));
+}
+
 }  // namespace
+
+JsonArray revoked_json(const std::vector<RevokedTree>& trees) {
+  JsonArray array;
+  for (const RevokedTree& tree : trees) array.add(revocation_json(tree));
+  return array;
+}
 
 JsonValue run_report_json(const RunFacts& facts) {
   JsonObject report;
   report.set("schema", "writ.run").set("schema_version", kRunReportSchemaVersion).set("writ_version", WRIT_VERSION);
   report.set("command", escaped_list(facts.options->command));
   if (facts.setup != nullptr) add_setup(report, *facts.setup);
-  if (facts.prepared != nullptr) {
-    report.set("program", escape_bytes(facts.prepared->program.path));
-    report.set("layers", layers_json(facts.prepared->layers));
-    report.set("landlock_abi", facts.landlock_abi);
-    report.set("landlock_floor", std::string(floor_name(*facts.prepared)));
-    report.set("seccomp_instructions", facts.prepared->content.filter.size());
-    report.set("grants", grants_json(facts.prepared->view));
-  }
+  if (facts.prepared != nullptr) add_sandbox(report, facts);
   report.set("warnings", escaped_list(run_warnings(facts)));
   if (facts.guard != nullptr) {
     report.set("persistence", persistence_json(*facts.guard));
@@ -191,6 +210,7 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("denials_not_listed", facts.denials->not_listed());
   }
   if (facts.approvals != nullptr) report.set("approvals", approvals_json(*facts.approvals));
+  if (facts.revoked != nullptr && !facts.revoked->empty()) report.set("revoked", revoked_json(*facts.revoked));
   if (facts.mediated_calls != nullptr) report.set("mediated_calls", mediated_calls_json(*facts.mediated_calls));
   if (facts.commands != nullptr) {
     report.set("commands", commands_json(*facts.commands, facts.setup->profile.sources));
@@ -200,6 +220,7 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("network_denials", network_denials_json(*facts.network_denials));
     report.set("network_denials_not_listed", facts.network_denials->not_listed());
   }
+  if (facts.outcome != nullptr) report.set("audit", audit_json(facts.audit));
   report.set("terminal_sequences_dropped", facts.dropped_sequences);
   if (facts.outcome != nullptr) {
     report.set("outcome", outcome_json(*facts.outcome));

@@ -14,6 +14,7 @@
 #include "broker/sandbox/launch.h"
 #include "launcher/run_session.h"
 #include "launcher/run_setup.h"
+#include "launcher/tree_revocations.h"
 
 namespace writ {
 
@@ -31,7 +32,9 @@ struct RunFacts {
   const DenialLog* denials = nullptr;
   const NotificationCounts* mediated_calls = nullptr;
   const std::vector<ApprovalRecord>* approvals = nullptr;
+  const std::vector<RevokedTree>* revoked = nullptr;
   int landlock_abi = 0;
+  AuditReport audit;
   std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output
 };
 

@@ -26,8 +26,8 @@ std::string describe_signal(int signal) {
 }  // namespace
 
 std::string_view outcome_name(OutcomeKind kind) {
-  constexpr std::array<std::string_view, 6> kNames = {"exited",      "signalled",    "timed_out",
-                                                      "interrupted", "sandbox_died", "not_started"};
+  constexpr std::array<std::string_view, 7> kNames = {"exited",       "signalled",   "timed_out",   "interrupted",
+                                                      "sandbox_died", "not_started", "audit_failed"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -52,6 +52,7 @@ RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, const Sessi
       commands_(services.commands),
       sockets_(services.sockets),
       approvals_(services.approvals),
+      audit_(services.audit),
       giver_(services.giver),
       on_tree_(services.on_tree),
       limits_(limits),
@@ -177,6 +178,7 @@ int RunSession::poll_timeout() const {
   at_most_for(commands_);
   at_most_for(sockets_);
   at_most_for(approvals_);
+  at_most_for(audit_);
   return static_cast<int>(wait);
 }
 
@@ -230,8 +232,18 @@ void RunSession::poll_once() {
   if (entries[0].revents != 0) handle_init();
 }
 
+// Before waiting: nobody waits for us then.
+void RunSession::serve_audit() {
+  if (audit_ == nullptr) return;
+  audit_->write_when_due();
+  if (!audit_->failure() || forced_) return;
+  kill_now(OutcomeKind::kAuditFailed, *audit_->failure());
+  forced_->exit_status = kExitWritFailed;
+}
+
 RunOutcome RunSession::run() {
   while (!over_) {
+    serve_audit();
     poll_once();
     check_deadlines();
     if (calls_ != nullptr) calls_->tick();

@@ -2,8 +2,6 @@
 #ifndef WRIT_LAUNCHER_RUN_SESSION_H_
 #define WRIT_LAUNCHER_RUN_SESSION_H_
 
-#include <sys/resource.h>
-
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -17,24 +15,11 @@
 #include "broker/policy/profile.h"
 #include "broker/sandbox/sandbox_process.h"
 #include "launcher/run_approvals.h"
+#include "launcher/run_audit.h"
+#include "launcher/run_outcome.h"
 #include "launcher/run_streams.h"
 
 namespace writ {
-
-enum class OutcomeKind : std::uint8_t { kExited, kSignalled, kTimedOut, kInterrupted, kSandboxDied, kNotStarted };
-
-// How a run ended, with the one reason.
-struct RunOutcome {
-  OutcomeKind kind = OutcomeKind::kNotStarted;
-  int exit_status = 0;  // of Writ
-  int signal = 0;       // that ended the tool, 0 if none did
-  std::string reason;
-  rusage usage{};
-  std::chrono::microseconds wall_time{0};
-};
-
-// Names for reports: "exited", "signalled", …
-[[nodiscard]] std::string_view outcome_name(OutcomeKind kind);
 
 // Blocks the signals that the session handles and returns a descriptor to read them from. Call before the tool starts
 // and after init was forked (init passes the original mask on to the tool).
@@ -47,6 +32,7 @@ struct SessionServices {
   CommandService* commands = nullptr;
   SocketCalls* sockets = nullptr;
   RunApprovals* approvals = nullptr;
+  RunAudit* audit = nullptr;
   StreamGiver giver = StreamGiver::kPerson;
   std::function<void(const InitReport&)>
       on_tree;  // gets what became of an attach_tree() or detach_tree(); may be empty
@@ -73,6 +59,7 @@ class RunSession {
   void handle_init();
   void handle_stop();
   void note_exit(const InitReport& report);
+  void serve_audit();
   void add_service_entries(std::vector<pollfd>& entries) const;
   void serve(std::span<const pollfd> entries);
   [[nodiscard]] bool only_calls_wait(std::span<const pollfd> entries) const;
@@ -85,6 +72,7 @@ class RunSession {
   CommandService* commands_;
   SocketCalls* sockets_;
   RunApprovals* approvals_;
+  RunAudit* audit_;
   StreamGiver giver_;
   std::function<void(const InitReport&)> on_tree_;
   const LimitPolicy& limits_;

@@ -220,6 +220,12 @@ Result<NestedRunPlan> plan_nested_runs(const RunOptions& options, const RunSetup
     WRIT_ASSIGN(const std::string path, typed_path(manifest, setup.person));
     plan.inherited.push_back("--manifest=" + path);
   }
+  if (!options.audit.empty()) {
+    const bool names_none = options.audit == "none";
+    WRIT_ASSIGN(const std::string audit,
+                names_none ? Result<std::string>("none") : typed_path(options.audit, setup.person));
+    plan.inherited.push_back("--audit=" + audit);
+  }
   if (options.network == "none") plan.inherited.emplace_back("--network=none");
   if (options.verbosity == Verbosity::kQuiet) plan.inherited.emplace_back("--quiet");
   return plan;
@@ -242,13 +248,28 @@ Result<RunPolicy> read_run_policy(const RunOptions& options, const Person& perso
   return policy;
 }
 
+namespace {
+
+// Before the bounds are applied, so that they hold for what a capability allows as well.
+Result<std::unique_ptr<RunAuthority>> add_capabilities(Profile& own, const RunOptions& options, const Person& person,
+                                                       const std::string& workspace) {
+  if (options.subject.empty()) return nullptr;
+  WRIT_ASSIGN(auto authority, RunAuthority::open(options.subject, person.state_home, workspace));
+  WRIT_ASSIGN(std::vector<Rule> rules, authority->rules(own));
+  for (Rule& rule : rules) own.rules.push_back(std::move(rule));
+  return authority;
+}
+
+}  // namespace
+
 Result<RunSetup> set_up_run(const RunOptions& options, Person person, const CeilingFile& ceiling) {
   WRIT_ASSIGN(const Workspace workspace, find_workspace(options, person));
   WRIT_ASSIGN(RunPolicy policy, read_run_policy(options, person, workspace.path, ceiling));
+  RunSetup setup;
+  WRIT_ASSIGN(setup.authority, add_capabilities(policy.own, options, person, workspace.path));
   WRIT_ASSIGN(EffectiveProfile effective,
               make_effective_profile(std::move(policy.own), policy.bounds, policy.places, EffectivePurpose::kLaunch));
   replace_missing_layers(effective.enforced);
-  RunSetup setup;
   WRIT_ASSIGN(setup.identity, identity_of_tool(person, workspace));
   setup.tool_user_name = person.uid == 0 ? "writ" : person.name;
   setup.workspace = workspace.path;
@@ -258,6 +279,8 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person, const Ceil
   setup.bounds = std::move(policy.bounds);
   setup.attenuations = std::move(effective.attenuations);
   setup.warnings = std::move(effective.warnings);
+  if (setup.authority)
+    for (std::string& line : setup.authority->warnings()) setup.warnings.push_back(std::move(line));
   setup.policy_notice = policy_notice(effective.policy);
   setup.profile = std::move(effective.enforced);
   setup.policy = std::move(effective.policy);

@@ -2,6 +2,7 @@
 #ifndef WRIT_LAUNCHER_RUN_SETUP_H_
 #define WRIT_LAUNCHER_RUN_SETUP_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "launcher/effective_profile.h"
 #include "launcher/person.h"
 #include "launcher/policy_places.h"
+#include "launcher/run_authority.h"
 #include "launcher/run_options.h"
 
 namespace writ {
@@ -37,7 +39,8 @@ struct RunSetup {
   HostObject workspace_object;
   std::string tool_user_name;
   std::vector<std::string> environment;
-  std::string policy_notice;  // policy_notice() of what was decided from
+  std::string policy_notice;                // policy_notice() of what was decided from
+  std::unique_ptr<RunAuthority> authority;  // of the run's subject; null: the run has none
 };
 
 // Returns the workspace that `options` mean. Errors: it is "/", or no directory.

@@ -20,12 +20,6 @@ namespace {
 
 constexpr std::string_view kHead = "version: 1\napprovals:\n";
 
-// The deepest directory above `path` that exists, or the file itself.
-std::string existing_part(std::string path) {
-  while (path.size() > 1 && ::access(path.c_str(), F_OK) != 0) path.resize(std::max<std::size_t>(path.rfind('/'), 1));
-  return path;
-}
-
 void make_directories(const std::string& directory) {
   for (std::size_t slash = directory.find('/', 1); slash != std::string::npos; slash = directory.find('/', slash + 1))
     (void)::mkdir(directory.substr(0, slash).c_str(), 0700);
@@ -44,6 +38,11 @@ Result<std::string> read_whole(int file) {
 }
 
 }  // namespace
+
+std::string existing_part(std::string path) {
+  while (path.size() > 1 && ::access(path.c_str(), F_OK) != 0) path.resize(std::max<std::size_t>(path.rfind('/'), 1));
+  return path;
+}
 
 Result<StandingApprovals> StandingApprovals::open(const std::string& configuration_home, std::string_view profile_name,
                                                   std::span<const std::string> writable_places) {

@@ -16,6 +16,9 @@
 
 namespace writ {
 
+// The deepest directory above `path` that exists, or what is at `path` itself.
+[[nodiscard]] std::string existing_part(std::string path);
+
 class StandingApprovals {
  public:
   // Reads what is there. `writable_places`: host paths of trees that the tool can write; in one of them no answer is

@@ -46,10 +46,13 @@ enum class ApprovalCause : std::uint8_t {
   kRateLimited,  // too many questions, or denied too often; nobody was asked
   kCancelled,    // the caller withdrew the question
   kAskerGone,    // the process whose call waited is gone
+  kCapability,   // a capability of the run's subject
+  kCommand,      // the program of command:PATH, also by failing
+  kQueue,        // the human queue gave no answer that counts
 };
-inline constexpr std::array<std::string_view, 9> kCauseNames = {"person",       "file",        "descriptor",
-                                                                "policy_deny",  "no_terminal", "timed_out",
-                                                                "rate_limited", "cancelled",   "asker_gone"};
+inline constexpr std::array<std::string_view, 12> kCauseNames = {
+    "person",       "file",      "descriptor", "policy_deny", "no_terminal", "timed_out",
+    "rate_limited", "cancelled", "asker_gone", "capability",  "command",     "queue"};
 [[nodiscard]] constexpr std::string_view cause_name(ApprovalCause cause) {
   return kCauseNames[static_cast<std::size_t>(cause)];
 }

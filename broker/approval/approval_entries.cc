@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/approval/named_policy.h"
 #include "broker/policy/profile_values.h"
 #include "broker/policy/schema_sections.h"
 #include "broker/policy/schema_value.h"
@@ -18,8 +19,19 @@ constexpr std::array<std::string_view, 9> kEntryKeys = {"effect", "rights", "pat
 constexpr std::array<std::string_view, 3> kObjectKeys = {"path", "address", "program"};
 constexpr std::array<std::string_view, 3> kArgumentKeys = {"exact", "prefix", "contains"};
 
-constexpr auto kOutcomeWords = std::to_array<Word<ApprovalOutcome>>(
-    {{"once", ApprovalOutcome::kAllowOnce}, {"run", ApprovalOutcome::kAllowRun}, {"deny", ApprovalOutcome::kDeny}});
+struct EntryEffect {
+  ApprovalOutcome outcome = ApprovalOutcome::kDeny;
+  bool asks = false;
+};
+constexpr auto kEffectWords = std::to_array<Word<EntryEffect>>({
+    {"once", {ApprovalOutcome::kAllowOnce, false}},
+    {"run", {ApprovalOutcome::kAllowRun, false}},
+    {"deny", {ApprovalOutcome::kDeny, false}},
+    {named_policy_name(NamedPolicy::kAllowOnce), {ApprovalOutcome::kAllowOnce, false}},
+    {named_policy_name(NamedPolicy::kAlwaysAllow), {ApprovalOutcome::kAllowRun, false}},
+    {named_policy_name(NamedPolicy::kAlwaysDeny), {ApprovalOutcome::kDeny, false}},
+    {named_policy_name(NamedPolicy::kAskEachTime), {ApprovalOutcome::kDeny, true}},
+});
 
 Result<SchemaValue> required_entry(const SchemaValue& value, std::string_view key) {
   if (const YamlNode* node = value.node.find(key)) return value.child(*node);
@@ -109,7 +121,10 @@ Result<ApprovalEntry> read_entry(const SchemaValue& value) {
   ApprovalEntry entry;
   entry.line = value.node.position.line;
   WRIT_ASSIGN(const SchemaValue effect, required_entry(value, "effect"));
-  WRIT_TRY(read_word(effect, kOutcomeWords, entry.outcome));
+  EntryEffect meaning;
+  WRIT_TRY(read_word(effect, kEffectWords, meaning));
+  entry.outcome = meaning.outcome;
+  entry.asks = meaning.asks;
   WRIT_TRY(read_object(value, entry));
   if (const YamlNode* reason = value.node.find("reason")) {
     WRIT_ASSIGN(entry.reason, read_text(value.child(*reason)));

@@ -128,7 +128,8 @@ Result<ApprovalFile> ApprovalFile::read(const std::string& path) {
   const std::string name = "the approval file " + quote_bytes(path);
   // O_NONBLOCK: a FIFO must not hold us up before fstat says what it is.
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file.valid()) return fail_errno(errno, "cannot open " + name, "--approve takes ask, deny, fd:N or a file");
+  if (!file.valid())
+    return fail_errno(errno, "cannot open " + name, "--approve takes ask, deny, queue, fd:N, command:PATH or a file");
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return fail_errno(errno, "cannot inspect " + name);
   if (const char* flaw = flaw_of(status)) return fail(name + " " + flaw);
@@ -136,10 +137,15 @@ Result<ApprovalFile> ApprovalFile::read(const std::string& path) {
   return parse(path, text);
 }
 
-std::optional<ApprovalAnswer> ApprovalFile::find(const ApprovalQuestion& question) const {
+const ApprovalEntry* ApprovalFile::find_entry(const ApprovalQuestion& question) const {
   const auto found = std::find_if(entries_.begin(), entries_.end(),
                                   [&](const ApprovalEntry& entry) { return matches(entry, question); });
-  if (found == entries_.end()) return std::nullopt;
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+std::optional<ApprovalAnswer> ApprovalFile::find(const ApprovalQuestion& question) const {
+  const ApprovalEntry* found = find_entry(question);
+  if (found == nullptr || found->asks) return std::nullopt;
   const ApprovalOutcome outcome = offered_part(found->outcome, offered_outcomes(question));
   std::string text = name_ + ":" + std::to_string(found->line);
   if (!found->reason.empty()) text.append(": ").append(escape_bytes(found->reason));
@@ -148,6 +154,9 @@ std::optional<ApprovalAnswer> ApprovalFile::find(const ApprovalQuestion& questio
 
 ApprovalAnswer ApprovalFile::decide(const ApprovalQuestion& question) const {
   if (auto known = find(question)) return std::move(*known);
+  if (const ApprovalEntry* entry = find_entry(question))
+    return denial(ApprovalCause::kFile,
+                  name_ + ":" + std::to_string(entry->line) + " leaves it to a person, and nobody is asked");
   return denial(ApprovalCause::kFile, "nothing in " + name_ + " answers this");
 }
 

@@ -7,6 +7,9 @@
 //     - {effect: deny, program: git, prefix: [push, --force]}
 //     - {effect: once, program: git, prefix: [push]}
 //
+// The effects may also be written as named policies: always_allow (run), always_deny (deny), allow_once (once); and
+// ask_each_time, which leaves the question to a person where there is one, and denies where there is none.
+//
 // The first entry that matches answers; nothing matches: deny. An entry that allows must speak of every right that is
 // asked for; one that denies, of any. As strict as a profile: unknown keys, wrong types and everything that
 // yaml_document refuses are errors with file:line:column.
@@ -38,6 +41,7 @@ struct ApprovalEntry {
   std::variant<PathPattern, AddressPattern, CommandRule> pattern;
   std::uint32_t line = 0;
   std::string reason;  // may be empty
+  bool asks = false;   // ask_each_time: a person answers, whatever later entries say; matches as a denial does
 };
 
 class ApprovalFile {
@@ -50,7 +54,7 @@ class ApprovalFile {
   // may lie where the tool can write).
   [[nodiscard]] static Result<ApprovalFile> read(const std::string& path);
 
-  // What an entry answers to `question`; nothing when none speaks of it.
+  // What an entry answers to `question`; nothing when none speaks of it, or a person is to be asked.
   [[nodiscard]] std::optional<ApprovalAnswer> find(const ApprovalQuestion& question) const;
 
   // The answer to `question`: that of find(), or deny. `run` where only `once` is offered gives `once`.
@@ -59,6 +63,7 @@ class ApprovalFile {
   [[nodiscard]] std::span<const ApprovalEntry> entries() const { return entries_; }
 
  private:
+  [[nodiscard]] const ApprovalEntry* find_entry(const ApprovalQuestion& question) const;
   ApprovalFile(std::string name, std::vector<ApprovalEntry> entries)
       : name_(std::move(name)), entries_(std::move(entries)) {}
 

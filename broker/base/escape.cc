@@ -1,5 +1,6 @@
 #include "broker/base/escape.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -61,10 +62,15 @@ void append_hex(std::string& out, std::uint8_t byte) {
 }  // namespace
 
 std::string escape_bytes(std::string_view bytes, std::size_t limit) {
+  std::string out;
+  out.reserve(std::min(bytes.size(), limit) + 8);
+  append_escaped(out, bytes, limit);
+  return out;
+}
+
+void append_escaped(std::string& out, std::string_view bytes, std::size_t limit) {
   const bool cut = bytes.size() > limit;
   std::string_view rest = bytes.substr(0, limit);
-  std::string out;
-  out.reserve(rest.size() + 8);
   while (!rest.empty()) {
     const Decoded decoded = decode_utf8(rest);
     const std::size_t used = decoded.length == 0 ? 1 : decoded.length;
@@ -77,7 +83,6 @@ std::string escape_bytes(std::string_view bytes, std::size_t limit) {
     rest.remove_prefix(used);
   }
   if (cut) out.append("…");
-  return out;
 }
 
 std::string quote_bytes(std::string_view bytes, std::size_t limit) {

@@ -17,6 +17,9 @@ inline constexpr std::size_t kEscapedTextLimit = 1024;
 // is doubled. At most `limit` bytes of input are shown. The result is valid UTF-8 without control characters.
 [[nodiscard]] std::string escape_bytes(std::string_view bytes, std::size_t limit = kEscapedTextLimit);
 
+// The same, appended to `out`, which need not be allocated anew each time.
+void append_escaped(std::string& out, std::string_view bytes, std::size_t limit = kEscapedTextLimit);
+
 // The same in single quotes, for paths and words inside a sentence.
 [[nodiscard]] std::string quote_bytes(std::string_view bytes, std::size_t limit = kEscapedTextLimit);
 

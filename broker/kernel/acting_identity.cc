@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "broker/kernel/namespace_ids.h"
 #include "broker/kernel/raw_syscall.h"
@@ -72,6 +73,19 @@ bool ActingIdentity::step_back() {
   keep_dying_with_parent();
   if (switched) acting_as.reset();
   return switched;
+}
+
+ActingIdentity::Pause::Pause() : before_(acting_as) {
+  if (!before_) return;
+  mask_.emplace(077);
+  (void)step_back();
+}
+
+ActingIdentity::Pause::~Pause() {
+  if (!before_ || acting_as == before_) return;
+  acting_as = before_;
+  if (!switch_to(*before_)) std::abort();
+  keep_dying_with_parent();
 }
 
 ActingIdentity::Scope::Scope(const ActingIdentity& identity, std::optional<mode_t> mask) : in_force_(true) {

@@ -49,6 +49,21 @@ class ActingIdentity {
   // The calling thread touches files as itself again. False when the kernel did not switch: it is the tool still.
   static bool step_back();
 
+  // While it lives, the calling thread touches files as itself, with a umask of 077; then it is whom it acted as
+  // before. For the broker's own files in the middle of a tool's call. Should the kernel not switch back, the process
+  // ends: what is left of the call must not be done as root.
+  class Pause {
+   public:
+    Pause();
+    ~Pause();
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+
+   private:
+    std::optional<FileIdentity> before_;
+    std::optional<UmaskScope> mask_;
+  };
+
   // While it lives, files are touched with the identity. `mask` is the umask for what is made; none: nothing is made.
   class Scope {
    public:

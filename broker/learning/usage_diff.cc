@@ -85,7 +85,7 @@ Denials denials_of(const LearningRecord& record) {
     const Rights rights = needed_rights({path, {}, {}, asked, entry.finding, entry.obstacle});
     const Decision decision = record.decide(rights, path);
     if (decision.effect == Effect::kAllow) continue;
-    if (denials.list.size() >= kDenialLimit) {
+    if (denials.list.size() >= kUsageDenialLimit) {
       ++denials.not_listed;
       continue;
     }

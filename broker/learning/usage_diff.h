@@ -34,7 +34,7 @@ struct Denial {
   std::string cause;                  // the deciding rule, or why there is none; escaped
   std::string remedy;                 // the one rule that would allow it, or why none should; escaped
 };
-inline constexpr std::size_t kDenialLimit = 1000;
+inline constexpr std::size_t kUsageDenialLimit = 1000;
 
 struct Denials {
   std::vector<Denial> list;  // sorted by path

@@ -35,6 +35,11 @@ std::optional<std::size_t> AskedTrees::holding(std::string_view path) const {
   return deepest;
 }
 
+void AskedTrees::let_go(std::size_t index) {
+  trees_[index].tree.mount.reset();
+  trees_[index].tree.attached.reset();
+}
+
 tl::expected<AskedTrees::Object, int> AskedTrees::find(std::size_t index, const std::string& rest,
                                                        FinalLink last_link) const {
   const AskedTree& place = trees_[index].tree;

@@ -25,6 +25,7 @@ enum class TreeState : std::uint8_t {
   kCovered,
   kJoining,  // init was asked to attach it
   kJoined,   // it is in the view like any granted tree
+  kRevoked,  // it was allowed once, and is not any more: nobody is asked about it again
 };
 
 class AskedTrees {
@@ -33,12 +34,16 @@ class AskedTrees {
   explicit AskedTrees(std::vector<AskedTree> trees);
 
   [[nodiscard]] bool empty() const { return trees_.empty(); }
-  // The deepest place that holds `path` (of the view) and has not joined the view.
+  // The deepest place that holds `path` (of the view) and is not in the view.
   [[nodiscard]] std::optional<std::size_t> holding(std::string_view path) const;
 
+  [[nodiscard]] std::size_t count() const { return trees_.size(); }
   [[nodiscard]] const AskedTree& tree(std::size_t index) const { return trees_[index].tree; }
   [[nodiscard]] TreeState state(std::size_t index) const { return trees_[index].state; }
   void set_state(std::size_t index, TreeState state) { trees_[index].state = state; }
+  // Closes the mounts of a place that was attached: nothing is opened from them any more, and whoever keeps one keeps
+  // the place from being unmounted (umount(2): EBUSY).
+  void let_go(std::size_t index);
 
   struct Object {
     UniqueFd held;     // O_PATH

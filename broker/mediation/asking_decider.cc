@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/sandbox/host_path.h"
+
 namespace writ {
 namespace {
 
@@ -34,6 +36,10 @@ bool AskingDecider::is_remembered(Rights rights, std::string_view path) const {
 void AskingDecider::withdraw(std::uint64_t id) {
   asked_.erase(id);
   if (questioner_ != nullptr) questioner_->withdraw(id);
+}
+
+std::size_t AskingDecider::forget(std::string_view path) {
+  return std::erase_if(allowed_, [&](const Remembered& known) { return path_lies_in(known.path, path); });
 }
 
 void AskingDecider::settle(std::uint64_t id, Approval approval) {

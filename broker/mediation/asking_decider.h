@@ -35,6 +35,9 @@ class AskingDecider final : public Decider {
   [[nodiscard]] AccessVerdict explain(const AccessRequest& request) override { return policy_.explain(request); }
   [[nodiscard]] bool may_allow(const AccessRequest& request) const override { return policy_.may_allow(request); }
 
+  // What was allowed for the run about `path` and everything beneath it is not any more. Returns how much that was.
+  std::size_t forget(std::string_view path);
+
   // The question about the call `id` was answered; what is allowed for the run (kRun) is remembered.
   void settle(std::uint64_t id, Approval approval);
 

@@ -100,12 +100,9 @@ CommandRecord& CommandService::record_of(std::size_t index) {
   return index < records_.size() ? records_[index] : unlisted_;
 }
 
-std::size_t CommandService::note(const CommandRequest& request, const RuledProgram& program,
-                                 const CommandDecision& decision) {
-  if (records_.size() >= kCommandRecordLimit) {
-    ++records_not_listed_;
-    return records_.size();
-  }
+namespace {
+
+CommandRecord make_record(const CommandRequest& request, const RuledProgram& program, const CommandDecision& decision) {
   CommandRecord record;
   record.program = program.names.front();
   record.argv = capped(request.argv);
@@ -114,6 +111,16 @@ std::size_t CommandService::note(const CommandRequest& request, const RuledProgr
   if (decision.rule != nullptr) {
     record.rule = text_of(program, decision);
     record.origin = decision.rule->origin;
+  }
+  return record;
+}
+
+}  // namespace
+
+std::size_t CommandService::note(CommandRecord record) {
+  if (records_.size() >= kCommandRecordLimit) {
+    ++records_not_listed_;
+    return records_.size();
   }
   records_.push_back(std::move(record));
   return records_.size() - 1;
@@ -134,10 +141,15 @@ Answer CommandService::decide(std::uint64_t id, std::unique_ptr<CallCopy> copy) 
   std::vector<std::string> argv = decided.request->argv;
   argv.front() = decided.program->names.front();
   decided.decision = decide_command(decided.program->rules, argv);
-  decided.record = note(*decided.request, *decided.program, decided.decision);
+  CommandRecord record = make_record(*decided.request, *decided.program, decided.decision);
+  const bool is_remembered =
+      decided.decision.effect == Effect::kAsk && allowed_.has(argv.front(), std::span(argv).subspan(1));
+  const Effect outcome = is_remembered ? Effect::kAllow : decided.decision.effect;
+  const bool may_go_on = !observer_ || observer_(record, outcome, decided.request->executable);
+  decided.record = note(std::move(record));
+  if (!may_go_on) return answer_with_text(kExitCommandRefused, "it could not be recorded");
   if (decided.decision.rule == nullptr || decided.decision.effect == Effect::kDeny) return refuse(decided, {});
-  const bool asks = decided.decision.effect == Effect::kAsk;
-  if (asks && !allowed_.has(argv.front(), std::span(argv).subspan(1))) return ask(id, std::move(decided));
+  if (outcome == Effect::kAsk) return ask(id, std::move(decided));
   return start(id, decided);
 }
 

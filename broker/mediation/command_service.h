@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -67,6 +68,11 @@ class CommandService final : public NotificationHandler, public AnswerTaker {
   }
   void take_answer(std::uint64_t id, Approval approval, const std::string& reason) override;
 
+  // Told of each decision before anything comes of it, also of those that the report does not list. `outcome` is kAllow
+  // for a command about which somebody was asked before. False: it is refused, whatever was decided.
+  using Observer = std::function<bool(const CommandRecord&, Effect outcome, const std::string& caller)>;
+  void set_observer(Observer observer) { observer_ = std::move(observer); }
+
  private:
   using Clock = std::chrono::steady_clock;
 
@@ -92,8 +98,7 @@ class CommandService final : public NotificationHandler, public AnswerTaker {
   [[nodiscard]] Answer start(std::uint64_t id, Decided& decided);
   [[nodiscard]] Answer ask(std::uint64_t id, Decided decided);
   [[nodiscard]] Answer refuse(const Decided& decided, std::string_view answer) const;
-  [[nodiscard]] std::size_t note(const CommandRequest& request, const RuledProgram& program,
-                                 const CommandDecision& decision);
+  [[nodiscard]] std::size_t note(CommandRecord record);
   CommandRecord& record_of(std::size_t index);
   void handle_launcher();
   void note_started(LaunchedCommand launched);
@@ -112,6 +117,7 @@ class CommandService final : public NotificationHandler, public AnswerTaker {
   std::size_t records_not_listed_ = 0;
   Questioner* questioner_ = nullptr;
   std::vector<std::string> sources_;
+  Observer observer_;                       // empty: nobody is told
   std::map<std::uint64_t, Decided> asked_;  // by the id of the waiting call
   RememberedCommands allowed_;              // by somebody, for the run
 };

@@ -211,6 +211,7 @@ Answer LookMediator::ask_about(std::uint64_t id, std::unique_ptr<CopiedLook> loo
   const AskedTree& tree = parts_.places.tree(spot.place);
   look->place = spot.place;
   if (parts_.places.state(spot.place) == TreeState::kJoining) return wait_for_joining(id, std::move(look));
+  if (parts_.places.state(spot.place) == TreeState::kRevoked) return refuse_revoked(*look, spot);
   look->object = parts_.places.find(spot.place, spot.rest, look->last_link);
   AccessRequest request = request_about(*look, spot);
   AccessVerdict refused;
@@ -235,6 +236,14 @@ Answer LookMediator::ask_about(std::uint64_t id, std::unique_ptr<CopiedLook> loo
   return AnswerLater{};
 }
 
+// What is held of it is not touched, and a file that is opened again is a new name.
+Answer LookMediator::refuse_revoked(CopiedLook& look, const Spot& spot) {
+  look.object = tl::unexpected<int>(EACCES);  // nothing is looked for there
+  AccessVerdict refused;
+  refused.reason = "it was allowed earlier in this run, and that was revoked";
+  return deny(request_about(look, spot), refused, *look.caller);
+}
+
 Answer LookMediator::allow(std::uint64_t id, std::unique_ptr<CopiedLook> look, Approval approval) {
   if (approval == Approval::kRun) return wait_for_joining(id, std::move(look));
   if (!look->object) return AnswerErrno{look->object.error()};
@@ -245,6 +254,7 @@ Answer LookMediator::allow(std::uint64_t id, std::unique_ptr<CopiedLook> look, A
 
 Answer LookMediator::wait_for_joining(std::uint64_t id, std::unique_ptr<CopiedLook> look) {
   const std::size_t place = look->place;
+  if (parts_.places.state(place) == TreeState::kRevoked) return AnswerErrno{EACCES};
   if (parts_.places.state(place) == TreeState::kJoined) return kJoined;
   if (parts_.places.state(place) == TreeState::kCovered) {
     if (!parts_.join(place, parts_.places.tree(place))) return AnswerErrno{EACCES};
@@ -256,8 +266,11 @@ Answer LookMediator::wait_for_joining(std::uint64_t id, std::unique_ptr<CopiedLo
 }
 
 LookMediator::Ended LookMediator::joined(std::size_t place, int error) {
-  parts_.places.set_state(place, error == 0 ? TreeState::kJoined : TreeState::kCovered);
-  Ended ended{{}, error == 0 ? 0 : EACCES};
+  const bool revoked = parts_.places.state(place) == TreeState::kRevoked;
+  if (error == 0) parts_.places.let_go(place);
+  if (revoked && error == 0) parts_.leave(place, parts_.places.tree(place));
+  if (!revoked) parts_.places.set_state(place, error == 0 ? TreeState::kJoined : TreeState::kCovered);
+  Ended ended{{}, error == 0 && !revoked ? 0 : EACCES};
   for (const auto& [id, wanted] : joining_)
     if (wanted == place) ended.calls.push_back(id);
   for (const std::uint64_t id : ended.calls) {
@@ -265,6 +278,20 @@ LookMediator::Ended LookMediator::joined(std::size_t place, int error) {
     waiting_.erase(id);
   }
   return ended;
+}
+
+std::size_t LookMediator::revoke(std::string_view path) {
+  std::size_t taken = 0;
+  for (std::size_t place = 0; place < parts_.places.count(); ++place) {
+    const AskedTree& tree = parts_.places.tree(place);
+    if (!path_lies_in(tree.path, path)) continue;
+    const TreeState before = parts_.places.state(place);
+    if (before == TreeState::kRevoked) continue;
+    parts_.places.set_state(place, TreeState::kRevoked);
+    if (before == TreeState::kJoined) parts_.leave(place, tree);
+    if (before != TreeState::kCovered) ++taken;
+  }
+  return taken;
 }
 
 Answer LookMediator::resume(std::uint64_t id, Approval approval, const std::string& reason) {

@@ -41,6 +41,8 @@ struct LookParts {
   Explaining explaining = Explaining::kNo;
   // Asks init to attach the mount at the path. The answer comes to LookMediator::joined() with the same number.
   std::function<Status(std::size_t place, const AskedTree& tree)> join;
+  // Asks init to take the place out of the view again.
+  std::function<void(std::size_t place, const AskedTree& tree)> leave;
 };
 
 class LookMediator final : public NotificationHandler {
@@ -67,6 +69,11 @@ class LookMediator final : public NotificationHandler {
   };
   [[nodiscard]] Ended joined(std::size_t place, int error);
 
+  // Whatever was allowed about the places at and beneath `path` is not any more: no later call finds them, one that
+  // joins right now is taken away as soon as it has joined, and nobody is asked again in this run. Returns how many
+  // are taken out of the view.
+  std::size_t revoke(std::string_view path);
+
  private:
   struct CopiedLook;
   struct Spot {
@@ -88,6 +95,7 @@ class LookMediator final : public NotificationHandler {
   [[nodiscard]] Answer allow(std::uint64_t id, std::unique_ptr<CopiedLook> look, Approval approval);
   [[nodiscard]] AccessRequest request_about(const CopiedLook& look, const Spot& spot) const;
   [[nodiscard]] static AnswerReach reach_of(const CopiedLook& look, const AskedTree& tree);
+  [[nodiscard]] Answer refuse_revoked(CopiedLook& look, const Spot& spot);
   [[nodiscard]] Answer wait_for_joining(std::uint64_t id, std::unique_ptr<CopiedLook> look);
   [[nodiscard]] Answer deny(const AccessRequest& request, const AccessVerdict& verdict, const CallerRecord& caller);
 

@@ -26,6 +26,9 @@ struct NetworkDenial {
 // Called for each denial, on the thread of the notification loop.
 using DenialSink = std::function<void(const NetworkDenial&)>;
 
+// The same for what is given on the host, before it is. `because` is the rule. False: it is denied all the same.
+using GrantObserver = std::function<bool(const NetworkDenial& granted)>;
+
 inline constexpr std::size_t kNetworkDenialLimit = 100;
 
 // Each thing once and counted, in a bounded list. One thread at a time.

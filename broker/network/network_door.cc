@@ -8,9 +8,12 @@ namespace writ {
 
 Result<std::unique_ptr<NetworkDoor>> NetworkDoor::open(const Profile& profile, NotificationLoop& loop, TcpFloor floor) {
   std::unique_ptr<NetworkDoor> door(new NetworkDoor(profile));
-  NetworkDenials* denials = &door->denials_;
-  WRIT_ASSIGN(door->calls_, SocketCalls::attach(door->rules_, loop, floor,
-                                                [denials](const NetworkDenial& denial) { denials->add(denial); }));
+  NetworkDoor* own = door.get();
+  const auto denied = [own](const NetworkDenial& denial) {
+    own->denials_.add(denial);
+    if (own->on_denied_) own->on_denied_(denial);
+  };
+  WRIT_ASSIGN(door->calls_, SocketCalls::attach(door->rules_, loop, floor, denied));
   return door;
 }
 

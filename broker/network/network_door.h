@@ -5,6 +5,7 @@
 #define WRIT_BROKER_NETWORK_NETWORK_DOOR_H_
 
 #include <memory>
+#include <utility>
 
 #include "broker/base/error.h"
 #include "broker/network/address_rules.h"
@@ -25,12 +26,19 @@ class NetworkDoor {
   [[nodiscard]] SocketCalls& calls() { return *calls_; }
   [[nodiscard]] const NetworkDenials& denials() const { return denials_; }
 
+  // Told of each denial, and of what is given on the host before it is (network_denial.h).
+  void set_observers(DenialSink denied, GrantObserver granted) {
+    on_denied_ = std::move(denied);
+    calls_->set_grant_observer(std::move(granted));
+  }
+
  private:
   explicit NetworkDoor(const Profile& profile) : rules_(profile) {}
 
   AddressRules rules_;
   NetworkDenials denials_;
-  std::unique_ptr<SocketCalls> calls_;  // borrows the two above
+  DenialSink on_denied_;                // empty: nobody is told
+  std::unique_ptr<SocketCalls> calls_;  // borrows what is above
 };
 
 // An error for a profile whose rules about addresses nothing can hold: with the host's network nothing stands between

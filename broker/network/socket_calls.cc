@@ -77,6 +77,7 @@ constexpr std::size_t kAllowedLimit = 1000;
 
 constexpr std::string_view kConnect = "connect";
 
+constexpr std::string_view kNotRecorded = "it could not be recorded";
 constexpr std::string_view kNotElsewhere = "a granted connection cannot be aimed elsewhere";
 
 constexpr AnswerContinue kLetPass{
@@ -157,6 +158,10 @@ Answer SocketCalls::deny(const Call& call, std::string because) const {
   return AnswerErrno{EACCES};
 }
 
+bool SocketCalls::note_grant(const Call& call, const std::string& because) const {
+  return !on_granted_ || on_granted_({call.socket.thread, call.name, text_of(call.address), because});
+}
+
 // Only where the profile lets such sockets be made at all (process.unix_sockets, process.netlink).
 Answer SocketCalls::other_family(const Call& call) const {
   if (floor_ == TcpFloor::kLandlock) return kLetPass;
@@ -226,12 +231,13 @@ Answer SocketCalls::connect(std::uint64_t id, OwnedCall& owned) {
   if (decision.verdict == AddressVerdict::kDenied) return deny(call, std::move(decision.because));
   // A socket of the host takes what is allowed on the host, and nothing else: its loopback would be the host's.
   if (on_host && decision.verdict == AddressVerdict::kOwn) return deny(call, std::string(kNotElsewhere));
+  const bool granted = decision.verdict == AddressVerdict::kHost && (on_host || is_idle(socket.descriptor.get()));
+  if (granted && !note_grant(call, decision.because)) return deny(call, std::string(kNotRecorded));
   if (on_host) {
     call.address.length = write_socket_address(socket.domain, call.address, call.address.bytes);
     note_approved_connection(call, socket.descriptor.get());
     return connect_in_place(id, call);
   }
-  const bool granted = decision.verdict == AddressVerdict::kHost && is_idle(socket.descriptor.get());
   return granted ? connect_on_host(id, call) : connect_in_place(id, call);
 }
 
@@ -293,7 +299,10 @@ Answer SocketCalls::bind(std::uint64_t id, OwnedCall& owned) {
   if (fits(socket, call.address)) {
     AddressDecision decision = rules_.decide_bind(call.address.address, call.address.port);
     if (decision.verdict == AddressVerdict::kAsk && !is_approved(call)) return ask(id, owned, std::move(decision));
-    if (decision.verdict != AddressVerdict::kOwn) return bind_on_host(id, call);
+    if (decision.verdict != AddressVerdict::kOwn) {
+      if (!note_grant(call, decision.because)) return deny(call, std::string(kNotRecorded));
+      return bind_on_host(id, call);
+    }
   }
   // In the sandbox's own network.
   return done(::bind(socket.descriptor.get(), as_kernel_has_it(call.address.bytes), call.address.length));

@@ -59,6 +59,9 @@ class SocketCalls final : public NotificationHandler, public AnswerTaker {
   void set_questioner(Questioner& questioner) { questioner_ = &questioner; }
   void take_answer(std::uint64_t id, Approval approval, const std::string& reason) override;
 
+  // Told of what is given on the host.
+  void set_grant_observer(GrantObserver observer) { on_granted_ = std::move(observer); }
+
   // What to poll for POLLIN, and for how long at most; then finish_waiting().
   [[nodiscard]] int poll_descriptor() const { return waiting_.poll_descriptor(); }
   [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const { return waiting_.poll_timeout(); }
@@ -90,6 +93,8 @@ class SocketCalls final : public NotificationHandler, public AnswerTaker {
   [[nodiscard]] Answer listen(std::uint64_t id, OwnedCall& call);
   [[nodiscard]] Answer other_family(const Call& call) const;
   [[nodiscard]] Answer deny(const Call& call, std::string because) const;
+  // False: nobody may have it, because it cannot be recorded.
+  [[nodiscard]] bool note_grant(const Call& call, const std::string& because) const;
 
   [[nodiscard]] static Destination destination_of(const Call& call);
   [[nodiscard]] bool is_approved(const Call& call) const;
@@ -106,7 +111,8 @@ class SocketCalls final : public NotificationHandler, public AnswerTaker {
   NotificationLoop& loop_;
   TcpFloor floor_;
   DenialSink on_denied_;
-  std::uint64_t host_;  // network_cookie() of the broker's sockets
+  GrantObserver on_granted_;  // empty: nobody is told
+  std::uint64_t host_;        // network_cookie() of the broker's sockets
   WaitingConnects waiting_;
   std::set<std::uint64_t> bound_;  // socket_cookie() of the sockets that were let be bound on the host
   Questioner* questioner_ = nullptr;

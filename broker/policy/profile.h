@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -126,6 +127,14 @@ enum class TerminalMode : std::uint8_t {
 
 enum class NetworkMode : std::uint8_t { kNone, kHost };
 
+// Must what happens be in an audit log (docs/audit.md)? From the weakest to the strongest.
+enum class AuditSetting : std::uint8_t {
+  kOff,
+  kDefault,   // in the person's log, where it can be written
+  kRequired,  // nothing is allowed that could not be recorded before
+};
+inline constexpr std::array<std::string_view, 3> kAuditSettingNames = {"off", "default", "required"};
+
 struct Profile {
   std::string name;
   std::string description;
@@ -137,6 +146,7 @@ struct Profile {
   std::array<Requirement, kLayerCount> isolation{};  // default: every layer is required
   TerminalMode terminal = TerminalMode::kAuto;
   NetworkMode network = NetworkMode::kNone;
+  AuditSetting audit = AuditSetting::kDefault;
   std::vector<Rule> rules;            // of `rules:`, allow grants of the lists above not among them
   std::vector<CommandRule> commands;  // of `commands:`
   std::vector<PolicyCase> tests;      // of `tests:` of this very profile; not inherited

@@ -37,6 +37,9 @@ constexpr auto kTerminalWords =
 constexpr auto kNetworkWords =
     std::to_array<Word<NetworkMode>>({{"none", NetworkMode::kNone}, {"host", NetworkMode::kHost}});
 
+constexpr auto kAuditWords = std::to_array<Word<AuditSetting>>(
+    {{"off", AuditSetting::kOff}, {"default", AuditSetting::kDefault}, {"required", AuditSetting::kRequired}});
+
 // ---- bounds
 // ----------------------------------------------------------------------------------------------------------
 
@@ -254,6 +257,7 @@ constexpr auto kProfileRules = std::to_array<KeyRule>({
     {"terminal",
      [](const SchemaValue& v, ProfileDraft& d) { return read_word(v, kTerminalWords, d.profile.terminal); }},
     {"network", [](const SchemaValue& v, ProfileDraft& d) { return read_word(v, kNetworkWords, d.profile.network); }},
+    {"audit", [](const SchemaValue& v, ProfileDraft& d) { return read_word(v, kAuditWords, d.profile.audit); }},
 });
 
 // Lists that `reset` can empty.

@@ -70,6 +70,14 @@ class Tightening {
     note(name);
   }
 
+  // For words of which a later one demands more.
+  template <class Word>
+  void larger(std::string_view name, Word& value, Word bound) {
+    if (bound <= value) return;
+    value = bound;
+    note(name);
+  }
+
   // `strict` is the stricter one of two words.
   template <class Word>
   void stricter(std::string_view name, Word& value, Word bound, Word strict) {
@@ -107,6 +115,7 @@ void meet_syscalls(Tightening& tighten, SyscallPolicy& syscalls, const SyscallPo
 
 void meet_words(Tightening& tighten, Profile& profile, const Profile& bound) {
   tighten.stricter("network", profile.network, bound.network, NetworkMode::kNone);
+  tighten.larger("audit", profile.audit, bound.audit);
   tighten.stricter("terminal", profile.terminal, bound.terminal, TerminalMode::kNone);
   tighten.stricter("process.unix_sockets", profile.process.unix_sockets, bound.process.unix_sockets,
                    UnixSockets::kNone);

@@ -244,7 +244,8 @@ Status ViewMounts::hold_for_cloning(int mount) {
 
 Status ViewMounts::release_held_mount() {
   if (!attached_) return {};
-  const std::string path = std::string(kAssemblyPoint) + "/" + kHeldMount;
+  std::string path(kAssemblyPoint);
+  path.append("/").append(kHeldMount);
   if (::umount2(path.c_str(), MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT)
     return fail_errno(errno, "cannot take down what the view was made from");
   ::unlinkat(root_.get(), kHeldMount, AT_REMOVEDIR);

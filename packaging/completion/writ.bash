@@ -34,7 +34,7 @@ _writ_run() {
   case $previous in
     --profile | -p) _writ_profiles ;;
     --report) _writ_files ;;
-    --approve) _writ_words "ask deny" ;;
+    --approve) _writ_words "ask deny queue command:" ;;
     --env | -e) mapfile -t COMPREPLY < <(compgen -A export -- "${COMP_WORDS[COMP_CWORD]}") ;;
     --timeout | -t) _writ_words "10s 60s 5m" ;;
     *)
@@ -97,11 +97,78 @@ _writ_learn() {
   fi
 }
 
+_writ_caps() {
+  local previous=${COMP_WORDS[COMP_CWORD - 1]} rights="read write execute link diff materialize delete grant revoke approve admin connect bind"
+  if ((COMP_CWORD == 2)); then
+    _writ_words "list inspect grant delegate revoke explain --help"
+    return
+  fi
+  case $previous in
+    --right) _writ_words "$rights" ;;
+    --effect) _writ_words "allow ask deny" ;;
+    --expires) _writ_words "10m 1h 24h" ;;
+    --constraints) _writ_files ;;
+    *)
+      case ${COMP_WORDS[2]} in
+        list) _writ_words "--subject --all --json --help" ;;
+        inspect) _writ_words "--json --help" ;;
+        grant) _writ_words "--to --right --effect --uses --expires --delegable --depth --constraints --reason --as --json --help" ;;
+        delegate) _writ_words "--as --to --right --uses --expires --delegable --depth --constraints --reason --json --help" ;;
+        revoke) _writ_words "--as --kill-holders --json --help" ;;
+        explain) _writ_words "$rights --operation --json --help" ;;
+      esac
+      ;;
+  esac
+}
+
+_writ_approvals() {
+  if ((COMP_CWORD == 2)); then
+    _writ_words "list show approve deny watch --help"
+    return
+  fi
+  if [[ ${COMP_WORDS[COMP_CWORD - 1]} == --policy ]]; then
+    _writ_words "always_allow always_deny ask_each_time allow_once"
+    return
+  fi
+  case ${COMP_WORDS[2]} in
+    list) _writ_words "--all --json --help" ;;
+    show) _writ_words "$(_writ_requests) --json --help" ;;
+    approve) _writ_words "$(_writ_requests) --once --run --always --yes --policy --answer --resource --right --reason --revision --json --help" ;;
+    deny) _writ_words "$(_writ_requests) --policy --reason --revision --json --help" ;;
+    watch) _writ_words "--json --help" ;;
+  esac
+}
+
+# Requests that wait.
+_writ_requests() { writ approvals list 2>/dev/null | sed -n 's/^\(hreq_[0-9a-f]*\) .*/\1/p'; }
+
+_writ_audit() {
+  local filter="--run --event --outcome --subject --object --since --until"
+  if ((COMP_CWORD == 2)); then
+    _writ_words "show tail verify export key --help"
+    return
+  fi
+  case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --event) _writ_words "segment head incomplete start launch request decision grant approval_asked approval_answered capability limit exit" ;;
+    --format) _writ_words "jsonl csv" ;;
+    --since | --until) _writ_words "5m 1h 24h" ;;
+    *)
+      case ${COMP_WORDS[2]} in
+        show) _writ_words "$filter --json --help" ;;
+        tail) _writ_words "$filter --follow --lines --json --help" ;;
+        verify) _writ_words "--head --key --json --help" ;;
+        export) _writ_words "$filter --format --help" ;;
+        key) _writ_words "--json --help" ;;
+      esac
+      ;;
+  esac
+}
+
 _writ() {
   local i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _writ_words "run learn why profile doctor --help --version"
+    _writ_words "run learn why profile caps approvals audit doctor --help --version"
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -115,6 +182,9 @@ _writ() {
     learn) _writ_learn ;;
     why) _writ_why ;;
     profile) _writ_profile ;;
+    caps) _writ_caps ;;
+    approvals) _writ_approvals ;;
+    audit) _writ_audit ;;
     doctor) _writ_words "--json --help" ;;
   esac
 }

@@ -4,7 +4,7 @@ function __writ_profiles
     __fish_complete_suffix .yaml
 end
 
-set -l commands run learn why profile doctor
+set -l commands run learn why profile caps approvals audit doctor
 set -l needs_command "not __fish_seen_subcommand_from $commands"
 set -l in_run '__fish_seen_subcommand_from run'
 set -l in_why '__fish_seen_subcommand_from why'
@@ -18,6 +18,10 @@ complete -c writ -f -n $needs_command -a run -d 'run a program in a sandbox'
 complete -c writ -f -n $needs_command -a learn -d 'observe a run and propose a profile'
 complete -c writ -f -n $needs_command -a why -d 'say what a profile decides about one access'
 complete -c writ -f -n $needs_command -a profile -d 'look at profiles, check them, compare them'
+complete -c writ -f -n $needs_command -a caps -d 'grant, delegate, revoke and explain capabilities'
+complete -c writ -f -n $needs_command -a approvals -d 'look at what waits for a person, and answer it'
+complete -c writ -f -n $needs_command -a audit -d 'look at audit logs and verify them'
+complete -c writ -f -n '__fish_seen_subcommand_from audit' -a 'show tail verify export key'
 complete -c writ -f -n $needs_command -a doctor -d 'say what this host can enforce'
 complete -c writ -f -n $needs_command -l version -d 'show the version'
 complete -c writ -f -l help -d 'show help'
@@ -30,6 +34,21 @@ for in_command in $in_run $in_why
     complete -c writ -n $in_command -l network -x -a 'none host' -d 'network of the sandbox'
 end
 
+set -l approval_commands list show approve deny watch
+set -l in_approvals '__fish_seen_subcommand_from approvals'
+set -l in_decision "$in_approvals; and __fish_seen_subcommand_from approve deny"
+set -l in_approve "$in_approvals; and __fish_seen_subcommand_from approve"
+complete -c writ -f -n "$in_approvals; and not __fish_seen_subcommand_from $approval_commands" -a "$approval_commands"
+complete -c writ -f -n "$in_approvals; and __fish_seen_subcommand_from show approve deny" -a '(writ approvals list 2>/dev/null | string match --regex --groups-only "^(hreq_[0-9a-f]+) ")'
+complete -c writ -n "$in_approvals; and __fish_seen_subcommand_from list" -l all -d 'also what is decided'
+complete -c writ -n $in_approvals -l json -d 'print JSON'
+complete -c writ -n $in_approve -l once -d 'allow this call'
+complete -c writ -n $in_approve -l run -d 'allow it for the rest of the run'
+complete -c writ -n $in_approve -l always -d 'allow it and write a rule'
+complete -c writ -n $in_decision -l policy -x -a 'always_allow always_deny ask_each_time allow_once' -d 'what holds from now on'
+complete -c writ -n $in_decision -l reason -x -d 'why'
+
+complete -c writ -n $in_run -l approve -x -a 'ask deny queue command:' -d 'who answers what a rule wants asked'
 complete -c writ -n $in_run -s p -l profile -x -a '(__writ_profiles)' -d 'profile by name, or a file'
 complete -c writ -n $in_run -s e -l env -x -a '(set --names --export)' -d 'pass or set an environment variable'
 complete -c writ -n $in_run -s t -l timeout -x -a '10s 60s 5m' -d 'end the program after this time'
@@ -63,5 +82,25 @@ complete -c writ -n $in_learn -l write -r -F -d 'let the program read and write 
 complete -c writ -n $in_learn -l json -d 'print JSON'
 complete -c writ -n $in_learn -s q -l quiet -d 'print nothing but errors'
 complete -c writ -n $in_learn -a '(__fish_complete_subcommand --fcs-skip=2)'
+
+set -l caps_commands list inspect grant delegate revoke explain
+set -l in_caps '__fish_seen_subcommand_from caps'
+set -l in_draft "$in_caps; and __fish_seen_subcommand_from grant delegate"
+complete -c writ -f -n "$in_caps; and not __fish_seen_subcommand_from $caps_commands" -a "$caps_commands"
+complete -c writ -n "$in_caps; and __fish_seen_subcommand_from list" -l subject -x -d 'only those of one subject'
+complete -c writ -n "$in_caps; and __fish_seen_subcommand_from list" -l all -d 'also what has ended'
+complete -c writ -n "$in_caps; and __fish_seen_subcommand_from grant" -l effect -x -a 'allow ask deny' -d 'what it says'
+complete -c writ -n $in_draft -l to -x -d 'whose it will be'
+complete -c writ -n $in_draft -l right -x -a 'read write execute link diff materialize delete grant revoke approve admin connect bind' -d 'a right'
+complete -c writ -n $in_draft -l uses -x -d 'how often it can be used'
+complete -c writ -n $in_draft -l expires -x -a '10m 1h 24h' -d 'when it ends'
+complete -c writ -n $in_draft -l delegable -d 'parts of it may be handed on'
+complete -c writ -n $in_draft -l depth -x -d 'how often parts may be handed on further'
+complete -c writ -n $in_draft -l constraints -r -F -d 'rules about operations, a JSON file'
+complete -c writ -n $in_draft -l reason -x -d 'why'
+complete -c writ -n "$in_caps; and __fish_seen_subcommand_from revoke" -l kill-holders -d 'end who still holds something of it'
+complete -c writ -n "$in_caps; and __fish_seen_subcommand_from grant delegate revoke" -l as -x -d 'act with this subject only'
+complete -c writ -n "$in_caps; and __fish_seen_subcommand_from explain" -l operation -x -d 'what is being done'
+complete -c writ -f -n $in_caps -l json -d 'print JSON'
 
 complete -c writ -f -n $in_doctor -l json -d 'print JSON'

@@ -20,7 +20,7 @@ _writ_run() {
     '--report[write a JSON report]:file:_files' \
     '(-n --dry-run)'{-n,--dry-run}'[print what would be granted and run nothing]' \
     '--json[with --dry-run: print JSON]' \
-    '--approve[who answers what a rule wants asked]:answers:(ask deny)' \
+    '--approve[who answers what a rule wants asked]:answers:(ask deny queue command\:)' \
     '--explain[find out what the program looks for and was not granted]' \
     '--trace[say what is decided as it happens]' \
     '(-q --quiet)'{-q,--quiet}'[no warnings, no denials]' \
@@ -83,6 +83,85 @@ _writ_profile() {
   esac
 }
 
+_writ_caps() {
+  local state rights='(read write execute link diff materialize delete grant revoke approve admin connect bind)'
+  local -a commands=(
+    'list:list capabilities'
+    'inspect:print everything about one'
+    'grant:make a capability'
+    'delegate:hand on a part of one'
+    'revoke:take one back'
+    'explain:say what a subject may do, and from whom it has that'
+  )
+  local -a draft=(
+    '--to[whose it will be]:subject:' "*--right[a right]:right:$rights" '--uses[how often it can be used]:number:'
+    '--expires[when it ends]:duration:(10m 1h 24h)' '--delegable[parts of it may be handed on]' '--depth[how often]:number:'
+    '--constraints[rules about operations]:file:_files' '--reason[why]:text:' '--as[act with this one only]:subject:'
+    '--json[print JSON]'
+  )
+  _arguments -C '--help[show help]' '1:command:->command' '*::argument:->argument'
+  case $state in
+    command) _describe command commands ;;
+    argument)
+      case $words[1] in
+        list) _arguments '--subject[only those of one]:subject:' '--all[also what has ended]' '--json[print JSON]' ;;
+        inspect) _arguments '--json[print JSON]' '1:id:' ;;
+        grant) _arguments $draft '--effect[what it says]:effect:(allow ask deny)' '1:resource:' ;;
+        delegate) _arguments $draft '1:id:' '2:resource:' ;;
+        revoke) _arguments '--as[act with this one only]:subject:' '--kill-holders[end who still holds something of it]' '--json[print JSON]' '1:id:' ;;
+        explain) _arguments '--operation[what is being done]:name:' '--json[print JSON]' '1:subject:' "2:right:$rights" '3:resource:' ;;
+      esac
+      ;;
+  esac
+}
+
+_writ_requests() {
+  local -a ids
+  ids=(${(f)"$(writ approvals list 2>/dev/null | sed -n 's/^\(hreq_[0-9a-f]*\) .*/\1/p')"})
+  _describe request ids
+}
+
+_writ_approvals() {
+  local state
+  local -a commands=(
+    'list:list what waits for a person'
+    'show:show one request in full'
+    'approve:answer yes'
+    'deny:answer no'
+    'watch:wait for requests and answer them as they come'
+  )
+  local -a decision=('--policy[what holds from now on]:policy:(always_allow always_deny ask_each_time allow_once)'
+    '--reason[why]:text:' '--revision[only if the request still has this revision]:number:' '--json[print JSON]')
+  _arguments -C '--help[show help]' '1:command:->command' '*::argument:->argument'
+  case $state in
+    command) _describe command commands ;;
+    argument)
+      case $words[1] in
+        list) _arguments '--all[also what is decided]' '--json[print JSON]' ;;
+        show) _arguments '--json[print JSON]' '1:request:_writ_requests' ;;
+        approve) _arguments $decision '--once[this call]' '--run[for the rest of the run]' '--always[write a rule]' \
+          '--yes[confirm the rule]' '--answer[the answer to a question]:text:' '--resource[grant this instead]:resource:' \
+          '*--right[grant this right only]:right:' '1:request:_writ_requests' ;;
+        deny) _arguments $decision '1:request:_writ_requests' ;;
+        watch) _arguments '--json[print JSON]' ;;
+      esac
+      ;;
+  esac
+}
+
+_writ_audit() {
+  local state
+  local -a commands=(
+    'show:print records'
+    'tail:print the last records'
+    'verify:look for what was changed'
+    'export:print records with the head that signs them'
+    'key:print the public key'
+  )
+  _arguments -C '--help[show help]' '1:command:->command' '*:log:_files'
+  [[ $state == command ]] && _describe command commands
+}
+
 _writ() {
   local state
   local -a commands=(
@@ -90,6 +169,9 @@ _writ() {
     'learn:observe a run and propose a profile'
     'why:say what a profile decides about one access'
     'profile:look at profiles, check them, compare them'
+    'caps:grant, delegate, revoke and explain capabilities'
+    'approvals:look at what waits for a person, and answer it'
+    'audit:look at audit logs and verify them'
     'doctor:say what this host can enforce'
   )
   _arguments -C '--help[show help]' '--version[show the version]' '1:command:->command' '*::argument:->argument'
@@ -101,6 +183,9 @@ _writ() {
         learn) _writ_learn ;;
         why) _writ_why ;;
         profile) _writ_profile ;;
+        caps) _writ_caps ;;
+        approvals) _writ_approvals ;;
+        audit) _writ_audit ;;
         doctor) _arguments '--json[print JSON]' '--help[show help]' ;;
       esac
       ;;

@@ -49,7 +49,7 @@ def expect_race(trial, label, result, least):
     return found
 
 
-def run_inside(trial, profile, code, place, *options, seconds=4, **rest):
+def run_inside(trial, profile, code, place, *options, seconds=1.5, **rest):
     command = [*trial.sandbox("--quiet", *options, profile=profile), "python3", "-c", PRELUDE + code, place, MARKER, seconds]
     return trial.run(command, **rest)
 

@@ -41,7 +41,7 @@ def _(trial):
     control = trial.natively("command-race-control", prog, "good", "evil", "1")
     trial.check(control.kind == "ESCAPED", f"the control proves nothing: {control}")
     report = trial.home / "report.json"
-    held = trial.inside("command-race", prog, "good", "evil", "8", profile=profile, options=["--report", str(report)])
+    held = trial.inside("command-race", prog, "good", "evil", "3", profile=profile, options=["--report", str(report)])
     counts = dict(zip(*[iter(re.sub(r"\n.*", "", held.out, flags=re.S).split())] * 2))
     iterations, successes, refusals = (int(counts.get(name, 0)) for name in ("iterations", "successes", "refusals"))
     words = log.read_text().split() if log.exists() else []
@@ -66,7 +66,7 @@ def _(trial):
     answers = trial.base / "answers.yaml"
     answers.write_text(f"version: 1\napprovals:\n  - {{effect: once, program: '{prog}', exact: [good]}}\n")
     report = trial.home / "report.json"
-    held = trial.inside("command-race", prog, "good", "evil", "8", profile=profile,
+    held = trial.inside("command-race", prog, "good", "evil", "3", profile=profile,
                         options=["--report", str(report), "--approve", str(answers)])
     counts = dict(zip(*[iter(re.sub(r"\n.*", "", held.out, flags=re.S).split())] * 2))
     iterations, successes, refusals = (int(counts.get(name, 0)) for name in ("iterations", "successes", "refusals"))

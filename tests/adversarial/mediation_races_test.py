@@ -11,7 +11,7 @@ import subprocess
 from attack_harness import MARKER, attack, main
 
 PROFILE = "filesystem:\n  writing: mediated\n"
-SECONDS = "2"
+SECONDS = "1"
 TOOL_C = r"""
 #define _GNU_SOURCE
 #include <errno.h>

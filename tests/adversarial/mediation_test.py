@@ -88,7 +88,7 @@ def numbers(text):
     return {name: int(value) for name, value in re.findall(r"(\w+) (\d+)", text)}
 
 
-def run_python(trial, code, seconds=4):
+def run_python(trial, code, seconds=1.5):
     command = [*trial.sandbox("--quiet", profile=profile(trial)), "python3", "-c", PRELUDE + code, str(seconds)]
     result = trial.run(command)
     trial.check(result.returncode == 0, f"status {result.returncode}: {result.stderr[-400:].decode(errors='replace')}")
@@ -314,7 +314,7 @@ while time.monotonic() < END:
         if os.WIFSIGNALED(status): successes += 1
         else: violations += 1
 finish()
-""")
+""", seconds=4)
     expect_race(trial, "killed callers", result.stdout.decode())
 
 
@@ -370,7 +370,7 @@ finish()
 @attack("26_descriptors_and_memory_stay")
 def _(trial):
     """Many calls later the broker holds as many descriptors and as much memory as before."""
-    count = int(os.environ.get("WRIT_MEDIATED_CALLS", "100000"))
+    count = int(os.environ.get("WRIT_MEDIATED_CALLS", "40000"))
     process = trial.start([*trial.sandbox("--report", str(trial.base / "home" / "report.json"), profile=profile(trial)), "python3", "-c", PRELUDE + f"COUNT = {count}\n" + """
 def work(n):
     for i in range(n):

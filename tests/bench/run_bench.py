@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 
+import authority_parts
 import decide_parts
 import latency_parts
 import mediation_parts
@@ -24,6 +25,7 @@ PARTS = {
     "memory": memory_parts.measure_memory,
     "many": memory_parts.measure_many,
     "decide": decide_parts.measure_decide,
+    "authority": authority_parts.measure_authority,
     "connect": network_parts.measure_connect,
     "mediation": mediation_parts.measure_mediation,
 }

@@ -396,8 +396,13 @@ def test_homes_that_do_not_exist_or_are_closed(case):
     for environment in ({"HOME": "/nonexistent"}, {"HOME": "relative"}, {"HOME": ""}, {"HOME": "/"}, {"XDG_CACHE_HOME": "/proc/x"},
                         {"XDG_CACHE_HOME": "relative"}, {"HOME": "/proc"}, {"HOME": "/etc"}, {"HOME": "/usr/../home/x"}, {"HOME": str(case.workspace)},
                         {"HOME": "/x\ny"}):
-        result = case.run(program=["echo", "fine"], environment=case.environment(**environment))
+        result = case.run("--audit", "none", program=["echo", "fine"], environment=case.environment(**environment))
         expect_equal((environment, result.returncode, result.stdout, result.stderr), (environment, 0, "fine\n", ""))
+    # A home that is not there is not made for the audit log.
+    result = case.run(program=["echo", "fine"], environment=case.environment(HOME="/nonexistent"))
+    expect_equal((result.returncode, result.stdout, len(result.stderr.splitlines())), (0, "fine\n", 1))
+    expect_in("audit log of this run is incomplete", result.stderr)
+    assert not os.path.exists("/nonexistent"), "the home was made"
     case.refused(environment=case.environment(HOME="/" + "h" * 300), says="hhh.*too long")
     # Without a place for the quarantine a tool must not start, and the message says which variable it is.
     case.refused(environment=case.environment(XDG_STATE_HOME="/dev/null/x"), says="XDG_STATE_HOME")

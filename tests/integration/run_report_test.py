@@ -27,6 +27,7 @@ SCHEMA = {"schema": str, "schema_version": int, "writ_version": str, "command": 
           "denials?": [{"path": str, "rights": str, "cause": str, "program": str, "rule?": str, "reason?": str, "remedy?": str, "times": int}],
           "denials_not_listed?": int,
           "mediated_calls?": {"received": int, "answered": int, "callers_gone": int, "unhandled": int},
+          "audit": {"state": str, "log?": str, "reason?": str, "run?": str, "records?": int, "lost?": int, "not_recorded?": int},
           "outcome": {"kind": str, "exit_status": int, "signal?": int, "reason": str},
           "usage": {"wall_seconds": NUMBER, "user_seconds": NUMBER, "system_seconds": NUMBER, "peak_memory_kib": int}}
 GRANT_KINDS = {"read", "write", "mediated", "hidden", "protected", "pinned", "private", "device", "link"}

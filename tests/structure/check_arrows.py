@@ -12,9 +12,15 @@ import tempfile
 ARROWS = {
     "broker/base": ("broker/base",),
     "broker/policy": ("broker/base", "broker/policy"),
+    "broker/audit": ("broker/base", "broker/policy", "broker/audit"),
     "broker/learning": ("broker/base", "broker/policy", "broker/learning"),
     "broker/kernel": ("broker/base", "broker/policy", "broker/kernel"),
+    "broker/capability": ("broker/base", "broker/policy", "broker/capability"),
+    "broker/authority": ("broker/base", "broker/policy", "broker/capability", "broker/store", "broker/authority"),
+    "broker/store": ("broker/base", "broker/store"),
     "broker/approval": ("broker/base", "broker/policy", "broker/kernel", "broker/approval"),
+    "broker/requests": ("broker/base", "broker/policy", "broker/kernel", "broker/audit", "broker/store", "broker/approval",
+                        "broker/requests"),
     "broker/grant": ("broker/base", "broker/policy", "broker/kernel", "broker/grant"),
     "broker/sandbox": ("broker/base", "broker/policy", "broker/kernel", "broker/grant", "broker/sandbox"),
     "broker/mediation": ("broker/base", "broker/policy", "broker/kernel", "broker/approval", "broker/grant",
@@ -36,6 +42,8 @@ ADAPTORS = {
     "sys/capability.h": ("broker/kernel", 1),
     "CLI/": ("launcher", 1),
     "boost/": ("broker/base", 1),
+    "sqlite3.h": ("broker/store", 1),
+    "sodium.h": ("broker/audit", 1),
 }
 
 # broker/policy is pure: no header through which it could make a system call. Constants are welcome.

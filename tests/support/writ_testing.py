@@ -222,12 +222,17 @@ class Case:
     # --- what is left over ---
 
     def snapshot(self):
-        """Everything in home, workspace and temporary directory: names, types, owners, modes and contents."""
+        """Everything in home, workspace and temporary directory: names, types, owners, modes and contents. Without the
+        audit log, which every run writes."""
         found = {}
+        state = self.home / ".local/state/writ"
+        log = {os.fspath(path) for path in (state.parent.parent, state.parent, state, state / "audit", state / "keys")}
         for top in (self.home, self.workspace, self.temporary):
             for directory, names, files in os.walk(top):
                 for name in names + files:
                     path = os.path.join(directory, name)
+                    if path in log or directory in (os.fspath(state / "audit"), os.fspath(state / "keys")):
+                        continue
                     status = os.lstat(path)
                     content = pathlib.Path(path).read_bytes() if os.path.isfile(path) else b""
                     found[path] = (status.st_mode, status.st_uid, status.st_gid, content)

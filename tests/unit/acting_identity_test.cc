@@ -54,6 +54,12 @@ TEST_CASE("an identity stays in force until somebody steps back") {
     CHECK(scope.in_force());
     CHECK(owner_of_new_file(top + "/b") == kTool);
     CHECK_FALSE(opens(secret));
+    {
+      const ActingIdentity::Pause pause;
+      CHECK(opens(secret));
+      CHECK(owner_of_new_file(top + "/p") == own);
+    }
+    CHECK_FALSE(opens(secret));
   }
   CHECK_FALSE(opens(secret));  // still the tool
   {

@@ -81,6 +81,23 @@ TEST_CASE("approval file: never more than is offered", "[approval]") {
   CHECK(outcome_of(file, question) == ApprovalOutcome::kDeny);
 }
 
+TEST_CASE("approval file: named policies are effects, and ask_each_time leaves it to a person", "[approval]") {
+  const ApprovalFile file = parsed(
+      "  - {effect: ask_each_time, rights: [read], path: /srv/asked}\n"
+      "  - {effect: always_deny, rights: [read], path: /srv/no}\n"
+      "  - {effect: allow_once, rights: [read], path: /srv/one}\n"
+      "  - {effect: always_allow, rights: [read], path: /srv/*}\n");
+  CHECK(outcome_of(file, path_question("/srv/no")) == ApprovalOutcome::kDeny);
+  CHECK(outcome_of(file, path_question("/srv/one")) == ApprovalOutcome::kAllowOnce);
+  CHECK(outcome_of(file, path_question("/srv/other")) == ApprovalOutcome::kAllowRun);
+  // Not the entry that stands later and would allow.
+  CHECK_FALSE(file.find(path_question("/srv/asked")));
+  CHECK_FALSE(file.find(path_question("/srv/asked", 1, {Right::kRead, Right::kWrite})));
+  CHECK(file.decide(path_question("/srv/asked")).text == "a.yaml:3 leaves it to a person, and nobody is asked");
+  CHECK(outcome_of(file, path_question("/srv/asked")) == ApprovalOutcome::kDeny);
+  CHECK_THAT(error_of_entry("{effect: always, rights: [read], path: /a}"), Catch::Contains("always_allow"));
+}
+
 TEST_CASE("approval file: addresses", "[approval]") {
   const ApprovalFile file = parsed(
       "  - {effect: deny, rights: [connect], address: 10.1.0.0/16:*}\n"

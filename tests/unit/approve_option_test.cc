@@ -24,13 +24,17 @@ TEST_CASE("approve option: its values", "[approval]") {
   const auto pipes = std::get<ApprovalDescriptors>(parsed("fd:7,8"));
   CHECK(pipes.answers == 7);
   CHECK(pipes.questions == 8);
+  CHECK(std::get<ApprovalProgram>(parsed("command:./a")).path == "./a");
+  CHECK(std::get<ApprovalProgram>(parsed("command:/usr/bin/a b")).path == "/usr/bin/a b");
+  CHECK(std::get<ApprovalFilePath>(parsed("./command:/a")).path == "./command:/a");
   CHECK(std::get<ApprovalFilePath>(parsed("./ask")).path == "./ask");
   CHECK(std::get<ApprovalFilePath>(parsed("ASK")).path == "ASK");
 }
 
 TEST_CASE("approve option: what is none", "[approval]") {
-  for (const char* text : {"", "fd:", "fd:-1", "fd:x", "fd:07", "fd:99999999999999999999", "fd:4294967296", "fd:2",
-                           "fd:0", "fd:3,", "fd:,3", "fd:3,3", "fd:3,4,5", "fd:3,1", "fd: 3", "fd:3 "}) {
+  for (const char* text :
+       {"", "fd:", "fd:-1", "fd:x", "fd:07", "fd:99999999999999999999", "fd:4294967296", "fd:2", "fd:0", "fd:3,",
+        "fd:,3", "fd:3,3", "fd:3,4,5", "fd:3,1", "fd: 3", "fd:3 ", "command:", "command:approve", "command: "}) {
     INFO(text);
     CHECK_FALSE(parse_approve_option(text));
   }

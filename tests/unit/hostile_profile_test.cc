@@ -1,8 +1,12 @@
-// Files that are made to hurt whoever reads them: each is answered with an error within 50 ms of processor time.
+// Files that are made to hurt whoever reads them: each is answered with an error within 50 ms of processor time, the
+// best of a few times. A machine that is slower than the one the bound was set on, or busy on the other half of a core,
+// is allowed as much more as a piece of other work takes longer there.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <map>
 #include <string>
 
 #include "broker/policy/access_policy.h"
@@ -34,13 +38,32 @@ constexpr double allowance() {
 #endif
 }
 
+// How many times longer than on the reference machine (2026, idle) some work with strings and a tree takes now; 1 at
+// least.
+double slowness() {
+  constexpr double kReferenceMilliseconds = 4.0;
+  const double start = processor_milliseconds();
+  std::map<std::string, std::size_t> words;
+  for (std::size_t i = 0; i < 20000; ++i) words.emplace("/srv/data/" + std::to_string(i * 7919 % 20011), i);
+  REQUIRE(words.size() == 20000);
+  return std::max(1.0, (processor_milliseconds() - start) / kReferenceMilliseconds);
+}
+
 template <class Work>
 void within_bound(Work work) {
-  const double start = processor_milliseconds();
-  work();
-  const double spent = processor_milliseconds() - start;
-  INFO(spent << " ms");
-  CHECK(spent < kLongestMilliseconds * allowance());
+  constexpr int kTimes = 5;
+  double allowed = 0;
+  double least = 0;
+  for (int time = 0; time < kTimes; ++time) {
+    allowed = kLongestMilliseconds * allowance() * slowness();
+    const double start = processor_milliseconds();
+    work();
+    const double spent = processor_milliseconds() - start;
+    least = time == 0 ? spent : std::min(least, spent);
+    if (least < allowed) break;
+  }
+  INFO(least << " ms at best");
+  CHECK(least < allowed);
 }
 
 void refuse_quickly(const std::string& text, Files files = {}) {

@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <string>
 
+#include "broker/kernel/mount_holders.h"
 #include "tests/integration/late_grants/late_scene.h"
 
 namespace writ::late_test {
@@ -55,6 +58,49 @@ TEST_CASE("who has a file open for writing keeps writing, and the answer says so
   CHECK_THAT(scene.shell("./program"), Contains("Permission denied"));
   CHECK(scene.shell("echo more >&5; cat file") == "late\nmore\n0");
   CHECK(scene.shell("ls -A /run") == "0");
+}
+
+std::size_t count_held(const MountHolders& found, HeldAs as, int descriptor = -1) {
+  return static_cast<std::size_t>(
+      std::count_if(found.holders.begin(), found.holders.end(), [&](const MountHolder& holder) {
+        return holder.as == as && (descriptor < 0 || holder.descriptor == descriptor);
+      }));
+}
+
+TEST_CASE("who holds something of a tree is found, and nobody else") {
+  LateScene scene;
+  REQUIRE(scene.attach(1, "/run", scene.tree("library/closed", PathAccess::kWrite).get()).error == 0);
+  const auto mount = mount_seen_below(scene.sandbox().init_pid(), "/run");
+  REQUIRE(mount);
+  // Control: the tree is there, and nobody has touched it.
+  CHECK(find_mount_holders(scene.sandbox().init_pid(), *mount).holders.empty());
+  REQUIRE(scene.shell("sleep 1000 & idle=$!; (cd /run && exec sleep 1000) & inside=$!; sleep 1000 7< /run/file & "
+                      "until [ \"$(readlink /proc/$!/fd/7)\" = /run/file ]; do :; done") == "0");
+  REQUIRE(scene.detach(1, "/run").detach.unmount == EBUSY);
+  const MountHolders found = find_mount_holders(scene.sandbox().init_pid(), *mount);
+  CHECK(found.looked_at == 4);  // the shell, and one that holds nothing
+  CHECK(found.not_examined == 0);
+  CHECK(found.holders.size() == 2);
+  CHECK(count_held(found, HeldAs::kWorkingDirectory) == 1);
+  CHECK(count_held(found, HeldAs::kDescriptor, 7) == 1);
+  CHECK(end_holders(found) == 2);
+  // The shell says "Killed" for each; the last word is what the test of the status and the kill came to.
+  REQUIRE_THAT(scene.shell("wait $! $inside; [ $? = 137 ] && kill $idle"), Catch::Matchers::EndsWith("\n0"));
+  CHECK(find_mount_holders(scene.sandbox().init_pid(), *mount).holders.empty());
+}
+
+TEST_CASE("a mapping and a running program are found as well") {
+  LateScene scene;
+  REQUIRE(scene.attach(1, "/run", scene.tree("library/closed", PathAccess::kWrite).get()).error == 0);
+  const auto mount = mount_seen_below(scene.sandbox().init_pid(), "/run");
+  REQUIRE(mount);
+  REQUIRE(scene.shell("cp /bin/sleep /run/sleeper && /run/sleeper 1000 & "
+                      "until [ \"$(readlink /proc/$!/exe)\" = /run/sleeper ]; do :; done") == "0");
+  REQUIRE(scene.detach(1, "/run").detach.unmount == EBUSY);
+  const MountHolders found = find_mount_holders(scene.sandbox().init_pid(), *mount);
+  CHECK(count_held(found, HeldAs::kProgram) == 1);
+  CHECK(count_held(found, HeldAs::kMapping) == 1);
+  CHECK(found.processes.size() == 1);
 }
 
 TEST_CASE("nothing is taken away but what was attached") {
