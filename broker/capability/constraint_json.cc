@@ -79,6 +79,13 @@ Status read_intents(StrictObject& object, RuleConditions& conditions) {
   return {};
 }
 
+Status read_limits(StrictObject& object, RuleConditions& conditions) {
+  WRIT_ASSIGN(conditions.timeout_seconds, object.optional_integer("timeout_s"));
+  WRIT_ASSIGN(conditions.timeout_seconds_max, object.optional_integer("timeout_max_s"));
+  WRIT_ASSIGN(conditions.image, object.optional_text("image_id"));
+  return {};
+}
+
 Result<RuleConditions> read_conditions(const JsonValue& value, std::string place) {
   RuleConditions conditions;
   WRIT_ASSIGN(StrictObject object, StrictObject::open(value, std::move(place)));
@@ -89,9 +96,7 @@ Result<RuleConditions> read_conditions(const JsonValue& value, std::string place
   WRIT_ASSIGN(conditions.working_directory, read_resource(object, "cwd"));
   WRIT_ASSIGN(conditions.path, read_resource(object, "path"));
   WRIT_TRY(read_intents(object, conditions));
-  WRIT_ASSIGN(conditions.timeout_seconds, object.optional_integer("timeout_s"));
-  WRIT_ASSIGN(conditions.timeout_seconds_max, object.optional_integer("timeout_max_s"));
-  WRIT_ASSIGN(conditions.image, object.optional_text("image_id"));
+  WRIT_TRY(read_limits(object, conditions));
   WRIT_TRY(object.finish());
   WRIT_TRY(check_arguments(object, conditions, match.has_value()));
   return conditions;
