@@ -24,7 +24,7 @@ def measure_authority(bench):
         bench.results.add(not_measured(name, "this build has no authority_bench", "us"))
         return
     bench.say(name)
-    with tempfile.TemporaryDirectory(prefix="writ-bench-authority-") as directory:
+    with tempfile.TemporaryDirectory(prefix="authority-", dir=bench.area.root) as directory:
         done = subprocess.run([program, directory], capture_output=True, text=True, timeout=LONGEST_S, check=False)
     if done.returncode != 0:
         bench.results.fail(name, first_lines(done.stderr) or f"exit status {done.returncode}")
