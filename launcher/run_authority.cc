@@ -18,6 +18,8 @@ namespace {
 constexpr std::string_view kFilesystem = "filesystem";
 constexpr std::string_view kNetwork = "network";
 constexpr std::string_view kWorkspace = "workspace:";
+// Single files that are remembered; of more than that each opening is decided about anew.
+constexpr std::size_t kFileLimit = 1024;
 
 // What the rights of a capability are in the language of rules, and what a call needs of a capability.
 struct RightPair {
@@ -107,8 +109,11 @@ Result<std::vector<Rule>> RunAuthority::rules(const Profile& own) {
     WRIT_ASSIGN(const CapabilityStanding standing, authority_->standing(capability.id));
     if (standing != CapabilityStanding::kCounts) continue;
     auto rule = rule_of(capability);
-    if (!rule) return fail("capability " + id_text(capability.id) + ": " + rule.error().what, rule.error().hint);
-    if (!*rule) continue;
+    if (!rule && capability.effect == Effect::kDeny)
+      return fail("capability " + id_text(capability.id) + ": " + rule.error().what, rule.error().hint);
+    // What gives or asks, and cannot be a rule, gives nothing.
+    if (!rule) unusable_.push_back("capability " + id_text(capability.id) + " gives nothing: " + rule.error().what);
+    if (!rule || !*rule) continue;
     const auto* path = std::get_if<PathPattern>(&(*rule)->resource);
     const bool known = path != nullptr && is_granted(policy, (*rule)->rights, path->path);
     if ((*rule)->effect == Effect::kDeny || !known) rules.push_back(std::move(**rule));
@@ -117,55 +122,101 @@ Result<std::vector<Rule>> RunAuthority::rules(const Profile& own) {
 }
 
 std::vector<std::string> RunAuthority::warnings() const {
-  std::vector<std::string> lines;
+  std::vector<std::string> lines = unusable_;
   for (const StoredReservation& effect : authority_->recovered())
     lines.push_back("an effect by capability " + id_text(effect.capability) +
                     " was in flight when its process ended; it counts as done and is not begun again");
   return lines;
 }
 
-std::vector<CapabilityRequest> RunAuthority::requests_about(Rights rights, const ApprovalObject& object) const {
-  std::vector<CapabilityRequest> requests;
+// A path of the workspace has two names; a capability may be about either.
+std::vector<TypedResource> RunAuthority::names_of(const ApprovalObject& object) const {
+  std::vector<TypedResource> names;
+  if (std::holds_alternative<CommandObject>(object)) return names;
   const bool is_path = std::holds_alternative<PathObject>(object);
-  const std::string_view kind = is_path ? kFilesystem : kNetwork;
+  const std::string bytes = object_bytes(object);
   // What cannot be named by a resource is nothing that a capability is about.
-  auto resource = TypedResource::parse_exact(std::string(kind).append(":").append(object_bytes(object)));
-  if (!resource || std::holds_alternative<CommandObject>(object)) return requests;
-  for (const RightPair& pair : pairs_of(kind))
-    if (!meet(pair.rule, rights).empty()) requests.push_back({subject_, pair.capability, *resource});
-  return requests;
+  const auto add = [&](std::string_view kind, std::string_view body) {
+    if (auto name = TypedResource::parse_exact(std::string(kind).append(":").append(body)))
+      names.push_back(std::move(*name));
+  };
+  add(is_path ? kFilesystem : kNetwork, bytes);
+  if (is_path && bytes.size() > workspace_.size() && path_lies_in(bytes, workspace_))
+    add(kFilesystem, std::string(kWorkspace).append(bytes.substr(workspace_.size() + 1)));
+  return names;
+}
+
+// Over all names of the object the strictest that says anything, as of several capabilities.
+Result<RunAuthority::Choice> RunAuthority::decide(CapabilityRight right, const ApprovalObject& object) {
+  Choice choice;
+  for (TypedResource& name : names_of(object)) {
+    CapabilityRequest request{subject_, right, std::move(name)};
+    WRIT_ASSIGN(CapabilityDecision decision, authority_->decide(request));
+    if (decision.reason == DecisionReason::kNothing) continue;
+    const bool stricter = !choice.request || decision.effect > choice.decision.effect;
+    if (stricter) choice = {std::move(request), std::move(decision)};
+  }
+  return choice;
 }
 
 std::optional<AuthorityClaim> RunAuthority::claim(const ApprovalQuestion& question) {
-  const std::vector<CapabilityRequest> requests = requests_about(question.rights, question.object);
-  std::optional<CapabilityDecision> last;
-  for (const CapabilityRequest& request : requests) {
-    auto decision = authority_->decide(request);
-    if (!decision) return AuthorityClaim{refusal(decision.error().describe()), {}};
-    if (decision->reason == DecisionReason::kNothing || decision->effect == Effect::kAsk) return std::nullopt;
-    if (!decision->allowed())
-      return AuthorityClaim{refusal("denied by capability " + id_text(*decision->selected)), {}};
-    last = std::move(*decision);
+  Choice last;
+  std::size_t rights = 0;
+  const bool is_path = std::holds_alternative<PathObject>(question.object);
+  for (const RightPair& pair : pairs_of(is_path ? kFilesystem : kNetwork)) {
+    if (meet(pair.rule, question.rights).empty()) continue;
+    auto choice = decide(pair.capability, question.object);
+    if (!choice) return AuthorityClaim{refusal(choice.error().describe()), {}};
+    if (!choice->request || choice->decision.effect == Effect::kAsk) return std::nullopt;
+    if (!choice->decision.allowed())
+      return AuthorityClaim{refusal("denied by capability " + id_text(*choice->decision.selected)), {}};
+    last = std::move(*choice);
+    ++rights;
   }
-  if (!last) return std::nullopt;
-  if (requests.size() > 1 && last->consumes)
+  if (!last.request) return std::nullopt;
+  if (rights > 1 && last.decision.consumes)
     return AuthorityClaim{refusal("a capability with a number of uses is for one right at a time"), {}};
-  return allow(question, requests.back(), *last);
+  return allow(question, *last.request, last.decision);
 }
 
-// A capability without a number of uses: a path is allowed for the run, until the store says something else.
+// Whether a capability that was made since the run began denies, or asks about, something beneath `path`: a place that
+// joins the view as a whole shows all of it. Those that were there before are rules of the run.
+Result<std::optional<CapabilityId>> RunAuthority::restriction_beneath(Rights rights, const std::string& path) {
+  WRIT_ASSIGN(const PathPattern whole, PathPattern::parse(path + "/*"));
+  WRIT_ASSIGN(const std::vector<Capability> held, authority_->list(subject_));
+  for (const Capability& capability : held) {
+    if (capability.effect == Effect::kAllow || capability.resource.kind() != kFilesystem) continue;
+    WRIT_ASSIGN(const CapabilityStanding standing, authority_->standing(capability.id));
+    if (standing != CapabilityStanding::kCounts || meet(rule_rights(capability), rights).empty()) continue;
+    const auto rule = rule_of(capability);
+    const auto* about = rule && *rule ? std::get_if<PathPattern>(&(*rule)->resource) : nullptr;
+    // What cannot be read is taken for everything.
+    const bool beneath = about == nullptr || whole.matches(about->path) || about->matches(path);
+    if (beneath) return std::optional<CapabilityId>(capability.id);
+  }
+  return std::optional<CapabilityId>();
+}
+
+// A capability without a number of uses: a path is allowed for the run, until the store says something else. A place as
+// a whole is what can only be allowed for the run.
 AuthorityClaim RunAuthority::allow(const ApprovalQuestion& question, const CapabilityRequest& request,
                                    const CapabilityDecision& decision) {
   if (decision.consumes) return take_use(question, request);
   const std::string text = "capability " + id_text(*decision.selected);
   const auto* path = std::get_if<PathObject>(&question.object);
   const OutcomeSet offered = offered_outcomes(question);
-  if (path == nullptr || !offered.has(ApprovalOutcome::kAllowRun))
-    return {answer_by(ApprovalOutcome::kAllowOnce, text), {}};
-  const auto row = record(decision, path->path);
-  if (!row) return {refusal(row.error().describe()), {}};
-  Granted granted{question.rights, path->path, id_text(*decision.selected), {}, *row};
+  const bool whole = !offered.has(ApprovalOutcome::kAllowOnce);
+  const bool remembered = path != nullptr && offered.has(ApprovalOutcome::kAllowRun) && (whole || files_ < kFileLimit);
+  if (!remembered) return {answer_by(ApprovalOutcome::kAllowOnce, text), {}};
+  if (whole) {
+    const auto restricted = restriction_beneath(question.rights, path->path);
+    if (!restricted) return {refusal(restricted.error().describe()), {}};
+    if (*restricted) return {refusal("part of that place is denied by capability " + id_text(**restricted)), {}};
+  }
+  Granted granted{question.rights, path->path, id_text(*decision.selected), {}, {}, whole};
+  if (const Status recorded = record(decision, granted); !recorded) return {refusal(recorded.error().describe()), {}};
   granted.ends_at = earliest_end(decision);
+  files_ += whole ? 0 : 1;
   granted_.push_back(std::move(granted));
   return {answer_by(ApprovalOutcome::kAllowRun, text), {}};
 }
@@ -180,12 +231,20 @@ std::optional<std::int64_t> RunAuthority::earliest_end(const CapabilityDecision&
   return end;
 }
 
-// So that whoever revokes it learns what this run had of it.
-Result<LiveGrantId> RunAuthority::record(const CapabilityDecision& decision, const std::string& path) {
+// So that whoever revokes it learns what this run had of it. One row is for all files by one capability: a tool can
+// open many, and each row waits for the disk.
+Status RunAuthority::record(const CapabilityDecision& decision, Granted& granted) {
+  const auto same = [&](const Granted& other) { return !other.whole && other.capability == granted.capability; };
+  const auto before = std::find_if(granted_.begin(), granted_.end(), same);
+  if (!granted.whole && before != granted_.end()) {
+    granted.row = before->row;
+    return {};
+  }
   if (!live_) {
     WRIT_ASSIGN(live_, LiveGrants::open(directory_));
   }
-  return live_->add(decision.chain, path);
+  WRIT_ASSIGN(granted.row, live_->add(decision.chain, granted.path));
+  return {};
 }
 
 AuthorityClaim RunAuthority::take_use(const ApprovalQuestion& question, const CapabilityRequest& request) {
@@ -229,11 +288,16 @@ std::optional<std::chrono::milliseconds> RunAuthority::poll_timeout() const {
 
 // An authority that cannot be asked allows nothing.
 std::optional<CapabilityDecision> RunAuthority::still_allowed(const Granted& granted) {
+  if (granted.whole) {
+    const auto restricted = restriction_beneath(granted.rights, granted.path);
+    if (!restricted || *restricted) return std::nullopt;
+  }
   std::optional<CapabilityDecision> last;
-  for (const CapabilityRequest& request : requests_about(granted.rights, PathObject{granted.path})) {
-    auto decision = authority_->decide(request);
-    if (!decision || !decision->allowed()) return std::nullopt;
-    last = std::move(*decision);
+  for (const RightPair& pair : kPathPairs) {
+    if (meet(pair.rule, granted.rights).empty()) continue;
+    auto choice = decide(pair.capability, PathObject{granted.path});
+    if (!choice || !choice->request || !choice->decision.allowed()) return std::nullopt;
+    last = std::move(choice->decision);
   }
   return last;
 }
@@ -246,16 +310,16 @@ void RunAuthority::follow(Granted& granted, const CapabilityDecision& decision) 
   outcome.set("path", escape_bytes(granted.path)).set("answered", true).set("names_gone", false).set("complete", false);
   outcome.set("text", quote_bytes(granted.path) + ": still allowed, by capability " + now_by);
   (void)live_->report(granted.row, JsonValue(std::move(outcome)).to_text(), HolderFate::kKilled);
-  const auto row = record(decision, granted.path);
-  if (!row) return;  // looked at again with the next change
-  granted.row = *row;
-  granted.capability = now_by;
-  granted.ends_at = earliest_end(decision);
+  Granted renewed{granted.rights, granted.path, now_by, earliest_end(decision), granted.row, granted.whole};
+  if (record(decision, renewed)) granted = std::move(renewed);  // else looked at again with the next change
 }
 
 WithdrawnGrant RunAuthority::withdraw(const Granted& granted) {
   const HolderFate fate = live_->ordered(granted.row).value_or(HolderFate::kListed);
-  withdrawn_.push_back({granted.path, granted.row, fate});
+  if (!granted.whole) --files_;
+  const auto known = [&](const Withdrawn& one) { return one.row == granted.row; };
+  if (std::none_of(withdrawn_.begin(), withdrawn_.end(), known))
+    withdrawn_.push_back({granted.path, granted.row, fate});
   return {WithdrawnGrant::News::kWithdrawn, granted.path,
           "capability " + granted.capability + " does not allow it any more", fate};
 }
@@ -274,14 +338,14 @@ std::vector<WithdrawnGrant> RunAuthority::take_withdrawn() {
   std::vector<WithdrawnGrant> news;
   if (!changes_.take_due(StoreWatch::Clock::now()) && !has_expired()) return news;
   add_orders(news);
-  std::erase_if(granted_, [&](Granted& granted) {
-    const auto decision = still_allowed(granted);
-    if (decision)
+  for (Granted& granted : std::exchange(granted_, {})) {
+    if (const auto decision = still_allowed(granted)) {
       follow(granted, *decision);
-    else
+      granted_.push_back(std::move(granted));
+    } else {
       news.push_back(withdraw(granted));
-    return !decision;
-  });
+    }
+  }
   return news;
 }
 

@@ -84,7 +84,13 @@ class RunAuthority {
     std::string path;
     std::string capability;
     std::optional<std::int64_t> ends_at;  // CLOCK_BOOTTIME, so that setting the clock changes nothing
-    LiveGrantId row;
+    LiveGrantId row{};
+    bool whole = false;  // a place that joined the view
+  };
+  // What the capabilities say about one right; without a request: nothing.
+  struct Choice {
+    std::optional<CapabilityRequest> request;
+    CapabilityDecision decision;
   };
   struct Withdrawn {
     std::string path;
@@ -100,12 +106,14 @@ class RunAuthority {
         authority_(std::move(authority)),
         changes_(directory_) {}
   [[nodiscard]] Result<std::optional<Rule>> rule_of(const Capability& capability) const;
-  [[nodiscard]] std::vector<CapabilityRequest> requests_about(Rights rights, const ApprovalObject& object) const;
+  [[nodiscard]] std::vector<TypedResource> names_of(const ApprovalObject& object) const;
+  [[nodiscard]] Result<Choice> decide(CapabilityRight right, const ApprovalObject& object);
+  [[nodiscard]] Result<std::optional<CapabilityId>> restriction_beneath(Rights rights, const std::string& path);
   [[nodiscard]] AuthorityClaim allow(const ApprovalQuestion& question, const CapabilityRequest& request,
                                      const CapabilityDecision& decision);
   [[nodiscard]] AuthorityClaim take_use(const ApprovalQuestion& question, const CapabilityRequest& request);
   [[nodiscard]] std::optional<std::int64_t> earliest_end(const CapabilityDecision& decision);
-  [[nodiscard]] Result<LiveGrantId> record(const CapabilityDecision& decision, const std::string& path);
+  [[nodiscard]] Status record(const CapabilityDecision& decision, Granted& granted);
   [[nodiscard]] WithdrawnGrant withdraw(const Granted& granted);
   void add_orders(std::vector<WithdrawnGrant>& news);
   [[nodiscard]] std::optional<CapabilityDecision> still_allowed(const Granted& granted);
@@ -119,6 +127,8 @@ class RunAuthority {
   StoreWatch changes_;
   std::optional<LiveGrants> live_;  // from the first grant for the run on
   std::vector<Granted> granted_;
+  std::size_t files_ = 0;  // of them, those that are no whole place
+  std::vector<std::string> unusable_;
   std::vector<Withdrawn> withdrawn_;
 };
 

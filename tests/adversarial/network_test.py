@@ -64,7 +64,7 @@ def asking(trial, allowed, forbidden, effect):
     return {"profile": trial.profile(f"rules:\n{lines}"), "options": ["--approve", str(answers)]}
 
 
-def race(trial, *words, least=50, profile_extra="", asked=None):
+def race(trial, *words, least=200, profile_extra="", asked=None):
     """The same race outside, where it must be won, and inside, where it must run as long and be lost."""
     with Listener() as allowed, Listener() as forbidden:
         arguments = [words[0], allowed.port, forbidden.port, SECONDS, *words[1:]]

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import select
+import sqlite3
 import subprocess
 import sys
 import time
@@ -201,6 +202,69 @@ def test_another_capability_allows_it_still(case):
     say(run, "end")
     run.communicate(timeout=30)
     expect_equal(run.returncode, 7)
+
+
+def test_a_deny_beneath_a_place_that_joined(case):
+    """A deny that comes while the run has the place takes the place away: all of it would show what is denied."""
+    place = place_of(case)
+    capability = grant(case, "--right", "read", f"filesystem:{place}/*")
+    run = start(case, f"ls {place}; read word; cat {place}/customers; cat {place}/other; ls {place} || echo gone")
+    expect_equal([run.stdout.readline(), run.stdout.readline()], ["customers\n", "other\n"])
+    grant(case, "--right", "read", "--effect", "deny", f"filesystem:{place}/customers")
+    told(run, "nothing is left")
+    say(run, "go")
+    expect_equal(run.communicate(timeout=30)[0], "gone\n")
+    # The control: without the deny the same calls succeed.
+    assert capability
+    for line in case.writ("caps", "list").stdout.splitlines():
+        if line.startswith("cap_") and line.split()[0] != capability:
+            case.writ("caps", "revoke", line.split()[0])
+    result = case.run("--subject", WHO, "--approve", "deny", program=["sh", "-c", f"ls {place} >/dev/null; cat {place}/customers"])
+    expect_equal((result.returncode, result.stdout), (0, "customers\n"))
+
+
+def test_a_deny_that_comes_before_the_place_joins(case):
+    place = place_of(case)
+    grant(case, "--right", "read", f"filesystem:{place}/*")
+    run = start(case, f"echo ready; read word; ls {place} || echo refused; cat {place}/customers || echo denied; cat {place}/other")
+    expect_equal(run.stdout.readline(), "ready\n")
+    grant(case, "--right", "read", "--effect", "deny", f"filesystem:{place}/customers")
+    say(run, "go")
+    expect_equal(run.communicate(timeout=30)[0], "refused\ndenied\nother\n")
+
+
+def test_a_file_of_the_workspace_by_its_other_name(case):
+    case.write("plans", "p\n")
+    profile = case.write_home("asking.yaml", "version: 1\nname: asking\nextends: default\nrules:\n  - {effect: ask, rights: [read], path: '${workspace}/plans'}\n")
+    words = ("--subject", WHO, "--approve", "deny", "--profile", profile)
+    expect_equal(case.run(*words, program=["cat", "plans"]).returncode, 1)
+    grant(case, "--right", "read", "filesystem:workspace:plans")
+    result = case.run(*words, program=["cat", "plans"])
+    expect_equal((result.returncode, result.stdout), (0, "p\n"))
+
+
+@only("user", "root")
+def test_many_files_cost_the_store_one_row(case):
+    place = place_of(case)
+    for number in range(200):
+        (place / str(number)).write_text("x\n")
+    grant(case, "--right", "read", f"filesystem:{place}/*")
+    run = start(case, f"for n in $(seq 0 199); do read x < {place}/$n; done; echo all; read word")
+    expect_equal(run.stdout.readline(), "all\n")
+    store = sqlite3.connect(f"file:{case.home}/.local/state/writ/store/writ.db?mode=ro", uri=True)
+    expect_equal(store.execute("SELECT count(*) FROM live_grants").fetchone(), (1,))
+    store.close()
+    say(run, "end")
+    run.communicate(timeout=30)
+
+
+def test_what_no_rule_can_say_gives_nothing(case):
+    grant(case, "--right", "read", "filesystem:*")
+    result = case.run("--subject", WHO, program=["true"])
+    expect_equal(result.returncode, 0)
+    expect_in("gives nothing", result.stderr)
+    grant(case, "--right", "read", "--effect", "deny", "filesystem:*")
+    case.refused("--subject", WHO, program=["true"], says="is refused")
 
 
 @only("user", "root")
