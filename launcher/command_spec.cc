@@ -59,6 +59,19 @@ CommandLineDone refuse_unknown(const CommandSpec& spec, std::span<const CommandT
   return usage_error("there is no command " + quote_bytes(word, 80) + did_you_mean(word, known), spec.name);
 }
 
+std::string_view name_of(const OptionSpec& option) {
+  const std::string_view names = option.names;
+  return names.substr(names.rfind(',') + 1);
+}
+
+// A variable of the shell's that is not set. Taken for an option that was not given, it would mean something else, and
+// mostly less: no time limit, no capabilities that deny. Lists are looked at by whoever knows what is in them.
+bool has_empty_value(const CLI::App& app, const OptionSpec& option) {
+  if (option.names[0] != '-' || app.count(std::string(name_of(option))) == 0) return false;
+  const auto* text = std::get_if<std::string*>(&option.target);
+  return text != nullptr && (*text)->empty();
+}
+
 }  // namespace
 
 TypedWords split_at_separator(std::span<const std::string> words) {
@@ -76,7 +89,11 @@ Parsed<void> read_words(const CommandSpec& spec, std::span<const std::string> wo
 Parsed<void> read_any_words(const CommandSpec& spec, std::span<const std::string> words) {
   CLI::App app(std::string(spec.summary), spec.name);
   describe(app, spec);
-  return parse(app, spec.name, words);
+  if (const auto parsed = parse(app, spec.name, words); !parsed) return parsed;
+  for (const OptionSpec& option : spec.options)
+    if (has_empty_value(app, option))
+      return tl::unexpected(usage_error(std::string(name_of(option)) + " has an empty value", spec.name));
+  return {};
 }
 
 CommandLineDone answer_without_command(const CommandSpec& spec, std::span<const CommandTitle> titles,

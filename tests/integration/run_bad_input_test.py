@@ -182,6 +182,15 @@ def test_arguments_of_any_bytes(case):
     result.stderr.decode("utf-8")
 
 
+def test_an_empty_value_is_no_absent_option(case):
+    """Of a shell variable that is not set: it must not mean no time limit, no report, no capabilities."""
+    for option in ("--subject", "--timeout", "--report", "--audit", "--approve", "--workspace", "--network"):
+        case.refused(option, "", says=(option, "empty value"))
+    case.refused("--timeout=", says="--timeout")
+    # The control: without the option it runs.
+    expect_equal(case.run(program=["true"]).returncode, 0)
+
+
 def test_an_empty_first_argument_of_writ(case):
     """execve(2) may give an empty argument vector or an empty name."""
     script = f'exec -a "" "{writ_program()}" run -- echo fine'
