@@ -22,4 +22,11 @@ long close_descriptors_from(unsigned first) {
   return closed == -ENOSYS ? close_descriptors_one_by_one(first) : closed;
 }
 
+void make_room_for_descriptors(int number) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > static_cast<rlim_t>(number)) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace writ

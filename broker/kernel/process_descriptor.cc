@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +14,7 @@
 #include <string_view>
 #include <thread>
 
+#include "broker/kernel/descriptor_table.h"
 #include "broker/kernel/kernel_abi.h"
 #include "broker/kernel/raw_syscall.h"
 
@@ -56,14 +56,6 @@ void add_registrations_of(pid_t thread, const char* epoll, int number, std::vect
     auto copy = take_descriptor_of(thread, static_cast<int>(std::strtol(epoll, nullptr, 10)));
     if (copy) found.push_back({std::move(*copy), watched->events, watched->data});
   }
-}
-
-// dup2(2) refuses numbers above the soft limit, and a tool may have a larger table than a broker.
-void make_room_for(int number) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > static_cast<rlim_t>(number)) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void restore_in_own_table(const std::vector<EpollRegistration>& registrations, int file, int number) {
@@ -124,7 +116,7 @@ std::vector<EpollRegistration> find_epoll_registrations(pid_t thread, int number
 
 void restore_epoll_registrations(const std::vector<EpollRegistration>& registrations, int file, int number) {
   if (registrations.empty()) return;
-  make_room_for(number);
+  make_room_for_descriptors(number);
   std::thread(restore_in_own_table, std::cref(registrations), file, number).join();
 }
 

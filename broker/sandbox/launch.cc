@@ -15,6 +15,7 @@
 
 #include "broker/base/escape.h"
 #include "broker/grant/tree_grant.h"
+#include "broker/kernel/descriptor_table.h"
 #include "broker/kernel/landlock.h"
 #include "broker/policy/bpf_interpreter.h"
 #include "broker/policy/syscall_numbers.h"
@@ -270,6 +271,10 @@ void LaunchPreparation::fill_content() {
 }
 
 tl::expected<PreparedLaunch, LaunchError> LaunchPreparation::run() {
+  // Each grant is held as a descriptor or two. The tool's own limit is another one (process_limits()).
+  constexpr std::size_t kUsualGrants = 200;
+  if (profile_.filesystem.grants.size() > kUsualGrants)
+    make_room_for_descriptors(static_cast<int>(3 * profile_.filesystem.grants.size() + kUsualGrants));
   for (Status (LaunchPreparation::*step)() :
        {&LaunchPreparation::choose_layers, &LaunchPreparation::require_layers_of_commands,
         &LaunchPreparation::make_view, &LaunchPreparation::make_landlock})

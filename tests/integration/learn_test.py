@@ -10,7 +10,10 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import expect_equal, expect_in, expect_not_in, main, need, only, writ_program  # noqa: E402
+from writ_testing import as_root, expect_equal, expect_in, expect_not_in, main, need, only, writ_program  # noqa: E402
+
+# Learning leaves out the homes of others, and an ordinary user has no other place than one under /home.
+OUTSIDE = "a place outside of all homes, as /srv"
 
 FOLD_RULES, FOLD_SHARE, TREE_DEPTH = 4, 2, 2
 
@@ -91,6 +94,7 @@ def test_python_test_run(case):
     learned.adds_nothing()
 
 
+@as_root(OUTSIDE)
 def test_git_clone_from_outside(case):
     need("git")
     source = case.base / "source"
@@ -113,6 +117,7 @@ def test_git_clone_from_outside(case):
     learned.adds_nothing()
 
 
+@as_root(OUTSIDE)
 def test_gcc_build_with_headers_outside(case):
     need("gcc", "make")
     headers = case.base / "library/include"
@@ -173,6 +178,7 @@ def test_a_tree_that_was_opened_for_writing(case):
     expect_equal(unused.rules(), [])
 
 
+@as_root(OUTSIDE)
 def test_links_on_the_way(case):
     target = case.write("real/deep/data.txt", "data\n", inside=case.base)
     (case.home / "project").symlink_to(case.base / "real/deep")
@@ -207,6 +213,7 @@ def test_an_interpreter_in_the_home_is_one_thing(case):
     expect_equal(denied.returncode, 1)
 
 
+@as_root(OUTSIDE)
 def test_few_files_of_many_stay_single(case):
     for number in range(40):
         case.write(f"data/set/{number}", "x", inside=case.base)
@@ -219,6 +226,7 @@ def test_few_files_of_many_stay_single(case):
     many.within_bound()
 
 
+@as_root(OUTSIDE)
 def test_merge_adds_only_what_is_new_and_keeps_the_text(case):
     first, second = (case.write(f"outside/{name}", name, inside=case.base) for name in ("first", "second"))
     profile = case.write("mine.yaml", f"# my words\nversion: 1\nname: mine\nextends: default\nfilesystem:\n  read:\n"
@@ -315,6 +323,7 @@ def test_a_program_that_makes_observing_hard(case):
     case.nothing_left()
 
 
+@as_root(OUTSIDE)
 def test_reading_by_way_of_a_descriptor(case):
     target = case.write("data/file", "data\n", inside=case.base)
     code = (f"import os\nfd = os.open('{target}', os.O_PATH)\nprint(open(f'/proc/self/fd/{{fd}}').read())\n"

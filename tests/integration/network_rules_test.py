@@ -10,7 +10,7 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import expect_equal, expect_in, expect_not_in, main, need, only  # noqa: E402
+from writ_testing import as_root, expect_equal, expect_in, expect_not_in, main, need, only  # noqa: E402
 
 REFUSED, DENIED = "111", "13"  # ECONNREFUSED, EACCES
 
@@ -445,6 +445,7 @@ except OSError as e: print(errno.errorcode[e.errno])
 
 
 @only("user")
+@as_root("nobody else may look at the broker's descriptors")
 def test_ten_thousand_connections_leave_nothing(case):
     script = """
 port, count = int(sys.argv[1]), int(sys.argv[2])

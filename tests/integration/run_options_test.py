@@ -11,7 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from writ_testing import ROOT, Skip, expect_equal, expect_in, expect_not_in, main, only, writ_program  # noqa: E402
+from writ_testing import as_root, expect_equal, expect_in, expect_not_in, main, only, writ_program  # noqa: E402
 
 
 def data_directory(case, name="data"):
@@ -238,11 +238,10 @@ def test_the_tool_cannot_reach_writs_own_files_in_a_home_that_is_its_workspace(c
 # --- --env ---
 
 
+@as_root("only root can give a user another group")
 def test_supplementary_groups(case):
     """Root's are dropped. An ordinary user's stay, and do no more than the grants allow: what they may read of the system
     can be read, what they may write can be written where it was granted for writing."""
-    if not ROOT:
-        raise Skip("only root can give a user another group")
     tree = case.base / "tree"
     tree.mkdir()
     tree.chmod(0o775)

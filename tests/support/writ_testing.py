@@ -368,6 +368,15 @@ def only(*modes):
     return mark
 
 
+def as_root(reason):
+    """For tests whose scene only root can set up, whoever then runs Writ. An ordinary user's run leaves them out, and
+    counts them as that: `reason` says what is missing."""
+    def mark(test):
+        test.needs_root = reason
+        return test
+    return mark
+
+
 def _modes(test):
     possible = ["root", "other", "user"] if ROOT else ["user"]
     wanted = getattr(test, "modes", None)
@@ -394,8 +403,13 @@ def main(tests):
         print("there is no writ to test; build it or set WRIT_BIN", file=sys.stderr)
         return 1
     counts = {"passed": 0, "failed": 0, "skipped": 0}
+    left_out = 0
     for name, test in sorted(tests.items()):
         if not name.startswith("test_"):
+            continue
+        if not ROOT and hasattr(test, "needs_root"):
+            left_out += 1
+            print(f"left out {name[5:]}: {test.needs_root}", flush=True)
             continue
         for mode in _modes(test):
             title = f"{name[5:]} [{mode}]"
@@ -405,6 +419,8 @@ def main(tests):
             outcome, why = _run_one(test, mode)
             counts[outcome] += 1
             print(f"{outcome:8}{title} ({time.monotonic() - started:.1f} s){why}", flush=True)
+    if left_out:
+        print(f"{left_out} left out: they need root", flush=True)
     print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()), flush=True)
     unexpected_skips = counts["skipped"] and os.environ.get("WRIT_ALLOW_SKIPS") != "1"
     if counts["failed"] or unexpected_skips:
