@@ -2,6 +2,7 @@
 # are there to be read and copied.
 include(GNUInstallDirs)
 install(TARGETS writ RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS writ-tools RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/writ)
 
 file(GLOB manual_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/man/*.1)
 find_program(WRIT_GZIP gzip REQUIRED)
@@ -16,6 +17,8 @@ file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/man)
 add_custom_target(writ_manual ALL DEPENDS ${compressed_pages})
 install(FILES ${compressed_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/profiles/ DESTINATION ${CMAKE_INSTALL_DATADIR}/writ/profiles)
+file(GLOB tool_manifests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/*.yaml ${PROJECT_SOURCE_DIR}/tools/*.schema.json)
+install(FILES ${tool_manifests} DESTINATION ${CMAKE_INSTALL_DATADIR}/writ/tools)
 
 set(completion ${PROJECT_SOURCE_DIR}/packaging/completion)
 install(FILES ${completion}/writ.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME writ)

@@ -10,6 +10,8 @@
 #include "broker/approval/named_policy.h"
 #include "broker/approval/shown_text.h"
 #include "broker/base/escape.h"
+#include "broker/capability/capability_rights.h"
+#include "broker/capability/typed_resource.h"
 #include "broker/policy/profile_values.h"
 #include "broker/requests/request_decision.h"
 #include "broker/sandbox/launch.h"
@@ -67,6 +69,20 @@ Result<Choice> approval_of_call(const ApprovalsOptions& options, const PerUsePay
   return choice;
 }
 
+// What cannot be granted is no answer, whatever it is a part of.
+Result<PermissionPayload> edited_permission(const ApprovalsOptions& options, const PermissionPayload& asked) {
+  PermissionPayload edited = asked;
+  if (!options.edited_resource.empty()) {
+    WRIT_ASSIGN(const TypedResource resource, TypedResource::parse(options.edited_resource));
+    edited.resource = resource.text();
+  }
+  if (!options.edited_rights.empty()) edited.rights = options.edited_rights;
+  for (const std::string& word : edited.rights) {
+    WRIT_ASSIGN([[maybe_unused]] const CapabilityRight right, parse_capability_right(word));
+  }
+  return edited;
+}
+
 Result<Choice> approval_of(const ApprovalsOptions& options, const HumanRequest& request) {
   if (const auto* call = std::get_if<PerUsePayload>(&request.payload)) {
     if (!options.edited_resource.empty() || !options.edited_rights.empty())
@@ -81,10 +97,7 @@ Result<Choice> approval_of(const ApprovalsOptions& options, const HumanRequest& 
   const auto* permission = std::get_if<PermissionPayload>(&request.payload);
   if (permission == nullptr || (options.edited_resource.empty() && options.edited_rights.empty())) return choice;
   choice.act = RequestAct::kEdit;
-  PermissionPayload edited = *permission;
-  if (!options.edited_resource.empty()) edited.resource = options.edited_resource;
-  if (!options.edited_rights.empty()) edited.rights = options.edited_rights;
-  choice.decision.edited = std::move(edited);
+  WRIT_ASSIGN(choice.decision.edited, edited_permission(options, *permission));
   return choice;
 }
 

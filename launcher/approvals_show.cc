@@ -12,6 +12,7 @@
 #include "broker/requests/request_payload.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/approval_queue.h"
+#include "launcher/approvals_decide.h"
 #include "launcher/message.h"
 #include "launcher/person.h"
 
@@ -22,6 +23,7 @@ constexpr std::size_t kShortDigits = 8;
 constexpr std::size_t kSummaryColumns = 100;
 constexpr std::size_t kPageColumns = 110;
 constexpr std::size_t kTextColumns = 4000;
+constexpr std::size_t kFullTextColumns = 4 * kRequestTextLimit;  // each byte as \xNN
 
 std::string age_text(std::int64_t since_ms) {
   const std::int64_t seconds = std::max<std::int64_t>(wall_clock_ms() - since_ms, 0) / 1000;
@@ -75,7 +77,9 @@ std::string list_json(const RequestList& list) {
 class Page {
  public:
   void add(std::string_view label, std::string_view text) { add_labelled(text_, label, text, kPageColumns); }
-  void add_bytes(std::string_view label, std::string_view bytes) { add(label, shown_bytes(bytes, kTextColumns)); }
+  void add_bytes(std::string_view label, std::string_view bytes, std::size_t columns = kTextColumns) {
+    add(label, shown_bytes(bytes, columns));
+  }
   void append(std::string_view text) { text_.append(text); }
   [[nodiscard]] std::string take() { return std::move(text_); }
 
@@ -104,13 +108,40 @@ void add_call(Page& page, const PerUsePayload& call, Colour colour) {
   if (!call.question.always_rule.empty()) page.add_bytes("always", call.question.always_rule);
 }
 
-void add_payload(Page& page, const HumanRequest& request, Colour colour) {
-  if (const auto* call = std::get_if<PerUsePayload>(&request.payload)) return add_call(page, *call, colour);
-  if (const auto* text = std::get_if<TextPayload>(&request.payload)) return page.add_bytes("text", text->text);
-  const auto& permission = std::get<PermissionPayload>(request.payload);
+void add_permission(Page& page, const PermissionPayload& permission) {
   page.add_bytes("on", permission.resource);
   page.add("rights", words_text(permission.rights));
-  page.add_bytes("reason", permission.reason);
+}
+
+void add_payload(Page& page, const HumanRequest& request, Colour colour) {
+  if (const auto* call = std::get_if<PerUsePayload>(&request.payload)) return add_call(page, *call, colour);
+  if (const auto* text = std::get_if<TextPayload>(&request.payload))
+    return page.add_bytes("text", text->text, kFullTextColumns);
+  const auto& permission = std::get<PermissionPayload>(request.payload);
+  add_permission(page, permission);
+  page.add_bytes("reason", permission.reason, kFullTextColumns);
+}
+
+// What can be typed; of a call that waits, add_call() says it.
+std::string_view answers_text(RequestKind kind) {
+  switch (kind) {
+    case RequestKind::kQuestion:
+      return "approve ID --answer TEXT, deny ID";
+    case RequestKind::kPermissionRequest:
+      return "approve ID --policy always_allow or ask_each_time, deny ID --policy always_deny or ask_each_time";
+    case RequestKind::kOutput:
+    case RequestKind::kPerUse:
+      break;
+  }
+  return {};
+}
+
+void add_decision(Page& page, const HumanRequest& request) {
+  page.add("decided", decided_text(request));
+  if (!request.decision->answer.empty()) page.add_bytes("answer", request.decision->answer);
+  if (!request.decision->edited) return;
+  page.add("instead", "the person has approved this only:");
+  add_permission(page, *request.decision->edited);
 }
 
 std::string page_text(const HumanRequest& request, Colour colour) {
@@ -118,9 +149,11 @@ std::string page_text(const HumanRequest& request, Colour colour) {
   page.add("request", painted(request.id.text(), Tint::kStrong, colour));
   page.add("kind", request_kind_name(request.kind));
   page.add("status", status_text(request));
-  if (request.decision) page.add("decided", decided_text(request));
-  page.add_bytes("run", request.subject);
+  page.add_bytes(request.kind == RequestKind::kPerUse ? "run" : "asker", request.subject);
   add_payload(page, request, colour);
+  const std::string_view answers = answers_text(request.kind);
+  if (request.status == RequestStatus::kPending && !answers.empty()) page.add("answers", answers);
+  if (request.decision) add_decision(page, request);
   return page.take();
 }
 
@@ -196,6 +229,19 @@ JsonObject request_json(const HumanRequest& request) {
   return json;
 }
 
+std::string output_text(const HumanRequest& request) {
+  return shown_bytes(std::get<TextPayload>(request.payload).text, kFullTextColumns);
+}
+
+void mark_seen(RequestStore& store, const HumanRequest& request) {
+  if (request.kind != RequestKind::kOutput || request.status != RequestStatus::kPending) return;
+  RequestDecision decision;
+  decision.by = decider_text();
+  // Somebody else who has seen it at the same time, or an asker that is gone: it is over all the same.
+  const auto result = store.decide(request.id, request.revision, RequestAct::kDeliver, decision);
+  if (!result) print_message("warning: " + result.error().describe());
+}
+
 int list_approvals(const ApprovalsOptions& options) {
   const Result<RequestStore> store = open_own_queue();
   if (!store) return complain(store.error());
@@ -206,13 +252,15 @@ int list_approvals(const ApprovalsOptions& options) {
 }
 
 int show_approval(const ApprovalsOptions& options) {
-  const Result<RequestStore> store = open_own_queue();
+  Result<RequestStore> store = open_own_queue();
   if (!store) return complain(store.error());
   const auto request = named_request(*store, options.ids.front());
   if (!request) return complain(request.error(), kExitNotDecided);
-  if (options.format == OutputFormat::kJson)
-    return print_result(JsonValue(request_json(*request)).to_text(2) + "\n", 0);
-  return print_result(page_text(*request, colour_for_standard_output()), 0);
+  const int status = options.format == OutputFormat::kJson
+                         ? print_result(JsonValue(request_json(*request)).to_text(2) + "\n", 0)
+                         : print_result(page_text(*request, colour_for_standard_output()), 0);
+  if (status == 0) mark_seen(*store, *request);
+  return status;
 }
 
 }  // namespace writ

@@ -20,6 +20,9 @@ namespace writ {
 // Opens the queue of the person who runs this process, and cancels what nobody waits for.
 [[nodiscard]] Result<RequestStore> open_own_queue();
 
+// An output that waits is delivered: the person has it in front of them. Nothing for all others.
+void mark_seen(RequestStore& store, const HumanRequest& request);
+
 // The request that `typed` names. Errors: it is no id, nothing or more than one begins so.
 [[nodiscard]] Result<HumanRequest> named_request(const RequestStore& store, std::string_view typed);
 
@@ -30,6 +33,8 @@ namespace writ {
 [[nodiscard]] std::string request_summary(const HumanRequest& request);
 // "approved once by …, 12 s ago"; empty while it is pending.
 [[nodiscard]] std::string decided_text(const HumanRequest& request);
+// The whole text of an output, in quotes.
+[[nodiscard]] std::string output_text(const HumanRequest& request);
 [[nodiscard]] JsonObject request_json(const HumanRequest& request);
 
 }  // namespace writ

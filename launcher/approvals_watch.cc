@@ -125,8 +125,16 @@ class Watch {
       submit(request);
       return 0;
     }
+    if (request.kind == RequestKind::kOutput && format_ == OutputFormat::kText) return show_output(request);
     if (format_ == OutputFormat::kJson) return print_result(JsonValue(request_json(request)).to_text() + "\n", 0);
     return print_result(short_id(request.id) + "  " + request_summary(request) + "\n", 0);
+  }
+
+  // Delivered when a person sees it: a file or a pipe is none.
+  int show_output(const HumanRequest& request) {
+    const int status = print_result(short_id(request.id) + "  output: " + output_text(request) + "\n", 0);
+    if (status == 0 && ::isatty(STDOUT_FILENO) == 1) mark_seen(store_, request);
+    return status;
   }
 
   void submit(const HumanRequest& request) {

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "broker/base/escape.h"
-#include "broker/policy/name_suggestion.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/policy/profile_values.h"
 
 namespace writ {

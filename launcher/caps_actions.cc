@@ -9,8 +9,8 @@
 
 #include "broker/authority/durable_authority.h"
 #include "broker/base/escape.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/capability/constraint_json.h"
-#include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_values.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/caps_audit.h"

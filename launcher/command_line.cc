@@ -7,6 +7,7 @@
 
 #include "launcher/audit_command.h"
 #include "launcher/caps_command.h"
+#include "launcher/tool_command.h"
 
 namespace writ {
 namespace {
@@ -37,6 +38,7 @@ constexpr auto kCommands = std::to_array<CommandEntry>({
     {{"run", "Run a program in a sandbox"}, parsed_by<parse_run_options>},
     {{"learn", "Observe a run and propose a profile for it"}, parsed_by<parse_learn_options>},
     {{"why", "Say what a profile decides about one access, and what would change it"}, parsed_by<parse_why_options>},
+    {{"tool", "Look at the tools for agents, and call them"}, parsed_by<parse_tool_options>},
     {{"profile", "Look at profiles, check them, compare them"}, parsed_by<parse_profile_options>},
     {{"caps", "Grant, delegate, revoke and explain capabilities"}, parsed_by<parse_caps_options>},
     {{"audit", "Look at audit logs and verify them"}, parsed_by<parse_audit_options>},

@@ -14,12 +14,13 @@
 #include "launcher/learn_options.h"
 #include "launcher/profile_command.h"
 #include "launcher/run_options.h"
+#include "launcher/tool_options.h"
 #include "launcher/why_command.h"
 
 namespace writ {
 
 using Command = std::variant<CommandLineDone, RunOptions, LearnOptions, DoctorOptions, ProfileOptions, WhyOptions,
-                             CapsOptions, AuditOptions, ApprovalsOptions>;
+                             CapsOptions, AuditOptions, ApprovalsOptions, ToolOptions>;
 
 // Parses `arguments` (argv without the program's name). Prints help to standard output, errors to standard error.
 [[nodiscard]] Command parse_command_line(std::span<const std::string> arguments);

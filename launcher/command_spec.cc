@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "broker/base/escape.h"
-#include "broker/policy/name_suggestion.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/plain_words.h"
 

@@ -16,6 +16,7 @@
 #include "launcher/learn_command.h"
 #include "launcher/run_command.h"
 #include "launcher/run_streams.h"
+#include "launcher/tool_command.h"
 
 namespace {
 
@@ -27,6 +28,7 @@ int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker, con
   if (const auto* audit = std::get_if<writ::AuditOptions>(&command)) return writ::run_audit_command(*audit);
   if (const auto* approvals = std::get_if<writ::ApprovalsOptions>(&command))
     return writ::run_approvals_command(*approvals);
+  if (const auto* tool = std::get_if<writ::ToolOptions>(&command)) return writ::run_tool_command(*tool, ceiling);
   if (const auto* doctor = std::get_if<writ::DoctorOptions>(&command)) return writ::run_doctor_command(*doctor);
   if (!broker) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
   if (const auto* learn = std::get_if<writ::LearnOptions>(&command))

@@ -12,8 +12,8 @@
 #include <system_error>
 
 #include "broker/base/escape.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/base/unique_fd.h"
-#include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_values.h"
 #include "broker/policy/yaml_document.h"
 

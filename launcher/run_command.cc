@@ -16,6 +16,7 @@
 #include "broker/kernel/landlock.h"
 #include "broker/policy/listener_filter.h"
 #include "broker/sandbox/launch.h"
+#include "launcher/broker_socket.h"
 #include "launcher/denial_report.h"
 #include "launcher/message.h"
 #include "launcher/report_file.h"
@@ -44,6 +45,7 @@ class Run {
 
   Step prepare();
   Step open_report();
+  Status take_socket();
   Step read_policy();
   Step choose_init();
   Step map_identity();
@@ -84,6 +86,7 @@ class Run {
   std::optional<UniqueFd> signals_;
   std::optional<UniqueFd> tool_;
   UniqueFd ownership_namespace_;
+  UniqueFd broker_socket_;  // for the tool
   std::optional<ReportFile> report_file_;
   RunOutcome outcome_;
   int landlock_abi_ = 0;
@@ -178,12 +181,18 @@ void Run::watch_empty_secret_places() {
         filesystem.protect.push_back(hidden.substr(grant.path.size() + 1));
 }
 
+Status Run::take_socket() {
+  WRIT_ASSIGN(broker_socket_, take_broker_socket());
+  return {};
+}
+
 Run::Step Run::prepare() {
   if (auto done = open_report(); !done) return done;
   if (auto done = read_policy(); !done) return done;
   if (auto done = choose_init(); !done) return done;
   if (auto done = make_own_directories(); !done) return done;
   watch_empty_secret_places();
+  if (options_.broker_socket != 0) WRIT_STEP(take_socket());
   const StreamGiver giver = options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson;
   auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity, giver);
   if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
@@ -206,13 +215,15 @@ LaunchRequest Run::launch_request() {
   request.tool.argv = options_.command;
   request.tool.environment = setup_->environment;
   request.tool.descriptors = streams_->descriptors();
+  if (broker_socket_.valid())
+    give_broker_socket(broker_socket_.get(), request.tool.descriptors, request.tool.environment);
   request.terminal_number = streams_->terminal_number();
   request.devpts = streams_->take_devpts();
   request.ownership_namespace = ownership_namespace_.valid() ? ownership_namespace_.get() : -1;
   request.policy_notice = setup_->policy_notice;
   request.landlock_abi = landlock_abi_;
   request.floor = streams_->landlock_floor();
-  if (options_.is_nested()) request.program_under_rules = ProgramUnderRules::kNo;
+  if (options_.is_nested() && !options_.under_rules) request.program_under_rules = ProgramUnderRules::kNo;
   if (companion_ != nullptr) request.strongest_writing = Writing::kNative;
   if (companion_ == nullptr && !setup_->profile.filesystem.asked.empty()) request.late_grants = LateGrants::kPossible;
   if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
@@ -266,6 +277,7 @@ void Run::drop_what_was_handed_over() {
   prepared_->view.root.reset();
   prepared_->program.executable.reset();
   prepared_->landlock_ruleset.reset();
+  broker_socket_.reset();
   streams_->tool_started(tool_->get());
 }
 
@@ -412,9 +424,9 @@ int Run::report() {
 
 // A command of another run's tool ends with that run, also when it is killed: our own end is what kills our sandbox.
 bool Run::is_orphan() const {
-  if (!options_.is_nested()) return false;
+  if (!options_.is_nested() && options_.broker_socket == 0) return false;
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // again: becoming a user namespace's owner may have cleared it
-  return ::getppid() != options_.nesting.supervisor;
+  return ::getppid() != (options_.is_nested() ? options_.nesting.supervisor : options_.broker_socket);
 }
 
 int Run::run() {

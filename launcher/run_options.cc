@@ -1,6 +1,8 @@
 #include "launcher/run_options.h"
 
+#include <charconv>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace writ {
@@ -40,6 +42,7 @@ struct RunFlags {
   bool trace = false;
   bool explain = false;
   std::string nested;
+  std::string broker_socket;
 };
 
 CommandSpec run_spec(RunOptions& options, RunFlags& flags) {
@@ -49,7 +52,9 @@ CommandSpec run_spec(RunOptions& options, RunFlags& flags) {
   spec.options.insert(spec.options.end(), grants.begin(), grants.end());
   const std::vector<OptionSpec> own = {
       {"--chdir", "Start in this directory of the sandbox instead of the workspace", "DIR", &options.start_directory},
-      {"--nested", "", "", &flags.nested},  // what a run tells the nested runs of its commands
+      {"--nested", "", "", &flags.nested},                // what a run tells the nested runs of its commands
+      {"--broker-socket", "", "", &flags.broker_socket},  // what `writ tool run` tells its run
+      {"--under-rules", "", "", &options.under_rules},
       {"--protect", "", "", &options.protect},
       {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.environment},
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
@@ -91,6 +96,12 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
     auto nesting = Nesting::parse(flags.nested);
     if (!nesting) return tl::unexpected(usage_error(nesting.error().describe(), spec.name));
     options.nesting = *nesting;
+  }
+  if (!flags.broker_socket.empty()) {
+    const auto [end, problem] = std::from_chars(
+        flags.broker_socket.data(), flags.broker_socket.data() + flags.broker_socket.size(), options.broker_socket);
+    if (problem != std::errc() || *end != '\0' || options.broker_socket <= 0)
+      return tl::unexpected(usage_error("run: --broker-socket is not for people", spec.name));
   }
   apply(flags, options);
   if (typed.command.empty())

@@ -36,8 +36,10 @@ struct RunOptions {
   Verbosity verbosity = Verbosity::kNormal;
   Trace trace = Trace::kOff;
   Explain explain = Explain::kOff;
-  bool json = false;                 // --json with --dry-run
-  Nesting nesting;                   // --nested, given by Writ to itself; depth 0: started by a person
+  bool json = false;               // --json with --dry-run
+  std::int32_t broker_socket = 0;  // --broker-socket, given by Writ: standard input is one; the process that serves it
+  bool under_rules = false;        // --under-rules, given by Writ: rules about commands hold for the program itself
+  Nesting nesting;                 // --nested, given by Writ to itself; depth 0: started by a person
   std::vector<std::string> command;  // what follows "--"
 
   [[nodiscard]] bool is_nested() const { return nesting.depth > 0; }

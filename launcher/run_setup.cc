@@ -9,11 +9,11 @@
 #include <utility>
 
 #include "broker/base/escape.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/kernel/features.h"
 #include "broker/network/network_door.h"
 #include "broker/policy/environment.h"
 #include "broker/policy/isolation_rules.h"
-#include "broker/policy/name_suggestion.h"
 #include "broker/policy/profile_loader.h"
 #include "broker/policy/profile_values.h"
 #include "broker/policy/syscall_table.h"

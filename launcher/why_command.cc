@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "broker/base/escape.h"
-#include "broker/policy/name_suggestion.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/message.h"
 #include "launcher/profile_reading.h"

@@ -10,7 +10,7 @@ package=${1:?usage: scripts/check_package.sh PACKAGE.deb}
 contents=$(dpkg-deb -c "$package")
 dpkg-deb -I "$package"
 printf '%s\n' "$contents"
-for wanted in ./usr/bin/writ ./usr/share/man/man1/writ.1.gz ./usr/share/writ/profiles/ \
+for wanted in ./usr/bin/writ ./usr/libexec/writ/writ-tools ./usr/share/writ/tools/ ./usr/share/man/man1/writ.1.gz ./usr/share/writ/profiles/ \
   ./usr/share/bash-completion/completions/writ ./usr/share/doc/writ/copyright; do
   printf '%s\n' "$contents" | awk '{print $6}' | grep -qxF "$wanted" || {
     echo "check_package: $wanted is missing from $package" >&2

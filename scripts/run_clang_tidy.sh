@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs clang-tidy over broker/ and launcher/, one process per processor. usage: scripts/run_clang_tidy.sh BUILD-DIRECTORY
+# Runs clang-tidy over broker/, launcher/ and tools/, one process per processor. usage: scripts/run_clang_tidy.sh BUILD-DIRECTORY
 # A file that was clean is not looked at again until it, a header of the tree or .clang-tidy changes.
 # WRIT_TIDY_SECONDS bounds the time: files that were not begun by then are counted in the output, and are no failure. What
 # was changed last is looked at first.
@@ -17,7 +17,7 @@ sed 's/ -Winvalid-pch//g; s/ -include [^ ]*cmake_pch\.hxx//g; s/ -fpch-preproces
 late=$build/clang-tidy-late
 mkdir -p "$clean"
 : >"$late"
-shared=$(find broker launcher -name '*.h' | sort | xargs cat .clang-tidy | sha256sum | cut -c 1-32)
+shared=$(find broker launcher tools -name '*.h' | sort | xargs cat .clang-tidy | sha256sum | cut -c 1-32)
 deadline=$(($(date +%s) + ${WRIT_TIDY_SECONDS:-86400}))
 export commands clean late shared deadline
 
@@ -27,8 +27,8 @@ by_age() {
   {
     git ls-files --others --modified --exclude-standard 2>/dev/null
     git log -n 200 --name-only --format= 2>/dev/null
-    find broker launcher -name '*.cc' | sort
-  } | grep -E '^(broker|launcher)/.*[.]cc$' | awk '!seen[$0]++' | while IFS= read -r file; do
+    find broker launcher tools -name '*.cc' | sort
+  } | grep -E '^(broker|launcher|tools)/.*[.]cc$' | awk '!seen[$0]++' | while IFS= read -r file; do
     if [ -f "$file" ]; then printf '%s\n' "$file"; fi
   done
 }

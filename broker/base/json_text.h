@@ -56,6 +56,8 @@ class JsonObject {
 
   // Sets the member `key`, replacing an earlier one of the same name; returns the object itself.
   JsonObject& set(std::string_view key, JsonValue value);
+  // The same for a key that is known not to be there: does not look for it.
+  void add_new(std::string key, JsonValue value);
   [[nodiscard]] const std::vector<JsonMember>& members() const { return members_; }
   // The value of the member `key`, or nullptr.
   [[nodiscard]] const JsonValue* find(std::string_view key) const;

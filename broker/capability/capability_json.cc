@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "broker/base/escape.h"
-#include "broker/capability/strict_object.h"
+#include "broker/base/strict_object.h"
 
 namespace writ {
 namespace {

@@ -1,7 +1,7 @@
 #include "broker/capability/constraint_json.h"
 
 #include "broker/base/escape.h"
-#include "broker/capability/strict_object.h"
+#include "broker/base/strict_object.h"
 
 namespace writ {
 namespace {

@@ -4,8 +4,8 @@
 #include <array>
 
 #include "broker/base/escape.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/policy/ip_address.h"
-#include "broker/policy/name_suggestion.h"
 #include "broker/policy/rule.h"
 
 namespace writ {

@@ -80,7 +80,7 @@ Status PathObserver::note_first_program(int view_root, const std::vector<std::st
   UniqueFd copy(::fcntl(view_root, F_DUPFD_CLOEXEC, 3));
   if (!copy.valid()) return fail_errno(errno, "cannot look at the program in the view");
   root_.emplace(ToolRoot::adopt(std::move(copy)));
-  for (const std::string& path : program) note({path, PathUse::kExecute, {}, FinalLink::kFollowed}, "writ");
+  for (const std::string& path : program) note({path, PathUse::kExecute, {}, EndLink::kFollowed}, "writ");
   root_.reset();
   return {};
 }
@@ -122,7 +122,7 @@ std::optional<PathObserver::NamedPath> PathObserver::read_path(const Notificatio
   if (address == 0) return std::nullopt;  // utimensat: the descriptor itself
   auto text = read_text(call.thread, address, PATH_MAX);
   if (!text || text->empty()) return std::nullopt;  // the kernel answers EFAULT, ENAMETOOLONG or ENOENT by itself
-  NamedPath named{std::move(*text), argument.use, {}, FinalLink::kFollowed};
+  NamedPath named{std::move(*text), argument.use, {}, EndLink::kFollowed};
   bool follows = argument.follows;
   if (argument.use == PathUse::kOpen) named.needs = open_needs(static_cast<std::uint32_t>(arguments[argument.flags]));
   if (argument.use == PathUse::kOpenHow) {
@@ -135,7 +135,7 @@ std::optional<PathObserver::NamedPath> PathObserver::read_path(const Notificatio
     follows = named.needs.follows;
   else if (argument.flags != kNoArgument && (arguments[argument.flags] & argument.bit) != 0)
     follows = !follows;
-  if (!follows) named.final_link = FinalLink::kMeant;
+  if (!follows) named.final_link = EndLink::kMeant;
   if (named.path.front() == '/') {
     named.path = through_own_process(call.thread, named.path);
     return named;
@@ -221,9 +221,9 @@ void PathObserver::note_interpreter(const ResolvedPath& program, const std::stri
   if (!programs_looked_at_.insert(program.canonical).second) return;
   const std::string interpreter = interpreter_of(program.object.get());
   if (interpreter.empty()) return;
-  ResolvedPath found = root_->resolve(interpreter, FinalLink::kFollowed);
+  ResolvedPath found = root_->resolve(interpreter, EndLink::kFollowed);
   if (found.object.valid()) note_interpreter(found, by, depth - 1);
-  record_.add(sighting_of({interpreter, PathUse::kExecute, {}, FinalLink::kFollowed}, found), by);
+  record_.add(sighting_of({interpreter, PathUse::kExecute, {}, EndLink::kFollowed}, found), by);
 }
 
 }  // namespace writ

@@ -55,7 +55,7 @@ class PathObserver : public NotificationHandler {
     std::string path;  // absolute
     PathUse use = PathUse::kLookUp;
     OpenNeeds needs;
-    FinalLink final_link = FinalLink::kFollowed;
+    EndLink final_link = EndLink::kFollowed;
   };
   struct Copy;
 

@@ -77,7 +77,7 @@ std::string link_target(int link) {
 // Goes along a path that has links on it, one segment after the other.
 class Walk {
  public:
-  Walk(int root, std::string_view path, FinalLink final_link)
+  Walk(int root, std::string_view path, EndLink final_link)
       : root_(root), final_link_(final_link), rest_(segments_of(path)) {}
 
   ResolvedPath go() {
@@ -106,7 +106,7 @@ class Walk {
   bool look() {
     result_.object.reset();
     if (!take(result_, open_without_links(root_, here_.empty() ? "/" : here_))) return missing();
-    const bool link = S_ISLNK(result_.status.st_mode) && (!rest_.empty() || final_link_ == FinalLink::kFollowed);
+    const bool link = S_ISLNK(result_.status.st_mode) && (!rest_.empty() || final_link_ == EndLink::kFollowed);
     return !link || follow();
   }
 
@@ -136,7 +136,7 @@ class Walk {
   }
 
   int root_;
-  FinalLink final_link_;
+  EndLink final_link_;
   std::deque<std::string> rest_;
   std::string here_;  // canonical so far; empty: the root
   ResolvedPath result_;
@@ -161,7 +161,7 @@ Result<ToolRoot> ToolRoot::open(pid_t thread) {
   return ToolRoot(std::move(root));
 }
 
-ResolvedPath ToolRoot::resolve(const std::string& path, FinalLink final_link) const {
+ResolvedPath ToolRoot::resolve(const std::string& path, EndLink final_link) const {
   bool climbs = false;
   std::string normal = lexically_normal(path, climbs);
   if (is_kernel_place(normal)) {
@@ -173,7 +173,7 @@ ResolvedPath ToolRoot::resolve(const std::string& path, FinalLink final_link) co
   ResolvedPath direct;
   const long opened = open_without_links(root_.get(), path);
   const bool found = take(direct, opened);
-  if (found && (!S_ISLNK(direct.status.st_mode) || final_link == FinalLink::kMeant)) {
+  if (found && (!S_ISLNK(direct.status.st_mode) || final_link == EndLink::kMeant)) {
     direct.canonical = std::move(normal);
     return direct;
   }

@@ -16,7 +16,7 @@
 
 namespace writ {
 
-enum class FinalLink : std::uint8_t { kFollowed, kMeant };  // kMeant: the link itself is the object
+enum class EndLink : std::uint8_t { kFollowed, kMeant };  // kMeant: the link itself is the object
 
 // What stands at the end of a path. `object` is invalid when nothing does; `status` then means nothing.
 struct ResolvedPath {
@@ -40,7 +40,7 @@ class ToolRoot {
 
   // Resolves `path`, which is absolute. Beneath /proc, where the same name means another thing to every process,
   // nothing is looked up: the path is taken as it stands. Never fails: what cannot be found is missing.
-  [[nodiscard]] ResolvedPath resolve(const std::string& path, FinalLink final_link) const;
+  [[nodiscard]] ResolvedPath resolve(const std::string& path, EndLink final_link) const;
 
   [[nodiscard]] int descriptor() const { return root_.get(); }
 

@@ -23,6 +23,12 @@ enum class PathAccess : std::uint8_t { kRead, kWrite };       // write includes 
 enum class Presence : std::uint8_t { kRequired, kOptional };  // optional: skipped when the path does not exist
 enum class Execution : std::uint8_t { kAllowed, kDenied };    // may programs be executed from there?
 
+// What a view has beside its grants.
+enum class ViewAreas : std::uint8_t {
+  kUsual,  // private /tmp, /dev/shm and home, a minimal /dev, /run and /var
+  kNone,
+};
+
 // Who changes a writable tree that has names to protect (docs/mediation.md).
 enum class Writing : std::uint8_t {
   kNative,    // the tool; new protected names are taken away again
@@ -78,6 +84,7 @@ struct FilesystemPolicy {
   Execution scratch_execution = Execution::kAllowed;   // /tmp and the private home
   Execution writable_execution = Execution::kAllowed;  // writable grants
   Writing writing = Writing::kNative;
+  ViewAreas areas = ViewAreas::kUsual;  // not a word of the profile language
 };
 
 struct EnvironmentPolicy {
@@ -112,7 +119,14 @@ struct LimitPolicy {
   std::uint64_t shm_size = 256ull << 20;       // bytes, the private /dev/shm
 };
 
-enum class SyscallBase : std::uint8_t { kStandard, kStrict };
+// From the widest to the narrowest.
+enum class SyscallBase : std::uint8_t {
+  kStandard,
+  kStrict,
+  // For programs that live from their broker socket alone: no names, no sockets, no programs, no processes. Not a word
+  // of the profile language: what runs so must be made for it.
+  kBrokerOnly,
+};
 
 struct SyscallPolicy {
   SyscallBase base = SyscallBase::kStandard;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "broker/base/escape.h"
-#include "broker/policy/name_suggestion.h"
+#include "broker/base/name_suggestion.h"
 
 namespace writ {
 namespace {

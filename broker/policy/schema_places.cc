@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "broker/base/escape.h"
-#include "broker/policy/name_suggestion.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/policy/profile_values.h"
 #include "broker/policy/schema_sections.h"
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "broker/base/escape.h"
-#include "broker/policy/name_suggestion.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/policy/profile_values.h"
 
 namespace writ {

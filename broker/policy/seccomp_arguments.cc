@@ -4,6 +4,7 @@
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -99,6 +100,28 @@ ArgumentRule seccomp_rule() {
           EPERM};
 }
 
+// What is in memory stays what it is: data is not executed, and programs are not written (the segments of the program
+// itself are mapped by execve(2)).
+ArgumentRule no_executable_memory_rule() { return {{{bits_clear(2, PROT_EXEC)}}, EACCES}; }
+
+ArgumentRule first_program_rule() {
+  return {{{one_of(0, {kFirstProgramDescriptor}), one_of(4, {AT_EMPTY_PATH})}}, EPERM};
+}
+
+// F_DUPFD is not among them: it chooses numbers.
+ArgumentRule seals_rule() {
+  constexpr std::uint32_t kAddSeals = 1033, kGetSeals = 1034;  // linux/fcntl.h: F_LINUX_SPECIFIC_BASE + 9, + 10
+  return {{{one_of(1, {F_GETFD, F_GETFL, kAddSeals, kGetSeals})}}, EINVAL};
+}
+
+// Those that only SyscallBase::kBrokerOnly has.
+ArgumentRule broker_only_rule(ArgumentCheck check) {
+  if (check == ArgumentCheck::kNoExecutableMemory) return no_executable_memory_rule();
+  if (check == ArgumentCheck::kFirstProgram) return first_program_rule();
+  if (check == ArgumentCheck::kEmptyPath) return {{{one_of(3, {AT_EMPTY_PATH})}}, EPERM};
+  return seals_rule();
+}
+
 ArgumentRule mode_rule(std::uint8_t mode) { return {{{bits_clear(mode, kSetIdBits)}}, EPERM}; }
 
 // Without O_CREAT or O_TMPFILE the mode is not read, and callers leave garbage there.
@@ -149,6 +172,11 @@ ArgumentRule argument_rule(ArgumentCheck check, const ProcessPolicy& process, Ru
       return node_rule(1);
     case ArgumentCheck::kNodeArgument2:
       return node_rule(2);
+    case ArgumentCheck::kNoExecutableMemory:
+    case ArgumentCheck::kFirstProgram:
+    case ArgumentCheck::kEmptyPath:
+    case ArgumentCheck::kSeals:
+      return broker_only_rule(check);
   }
   return {{{one_of(0, {0}, 1), one_of(0, {1}, 1)}}, EPERM};  // passes never: not a value of the enumeration
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "broker/base/escape.h"
-#include "broker/policy/name_suggestion.h"
+#include "broker/base/name_suggestion.h"
 #include "broker/policy/seccomp_arguments.h"
 #include "broker/policy/syscall_table.h"
 
@@ -91,6 +91,7 @@ class ModelBuilder {
   }
 
   void collect() {
+    if (policy_.base == SyscallBase::kBrokerOnly) return collect_broker_only();
     const bool strict = policy_.base == SyscallBase::kStrict;
     for (const ListedSyscall& entry : listed_syscalls()) {
       const bool named = contains(policy_.allow, entry.call.name);
@@ -99,6 +100,11 @@ class ModelBuilder {
     }
     for (const AddableSyscall& entry : addable_syscalls())
       if (contains(policy_.allow, entry.call.name)) take(entry.call, ArgumentCheck::kNone, RuleForm::kStandard);
+  }
+
+  // Nothing is ever added to it.
+  void collect_broker_only() {
+    for (const ListedSyscall& entry : broker_only_syscalls()) take(entry.call, entry.check, RuleForm::kStrict);
   }
 
   void make_rules() {

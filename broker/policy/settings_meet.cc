@@ -106,7 +106,7 @@ void meet_limits(Tightening& tighten, LimitPolicy& limits, const LimitPolicy& bo
 }
 
 void meet_syscalls(Tightening& tighten, SyscallPolicy& syscalls, const SyscallPolicy& bound) {
-  tighten.stricter("syscalls.base", syscalls.base, bound.base, SyscallBase::kStrict);
+  tighten.larger("syscalls.base", syscalls.base, bound.base);
   std::erase_if(syscalls.allow, [&](const std::string& name) {
     return std::find(bound.allow.begin(), bound.allow.end(), name) == bound.allow.end();
   });

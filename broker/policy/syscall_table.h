@@ -35,7 +35,15 @@ enum class ArgumentCheck : std::uint8_t {
   kOpenArgument2,
   kNodeArgument1,  // mode with a file type: regular, FIFO or socket
   kNodeArgument2,
+  kNoExecutableMemory,  // PROT_EXEC in argument 2
+  kFirstProgram,        // execveat of kFirstProgramDescriptor
+  kEmptyPath,           // AT_EMPTY_PATH and nothing else in argument 3
+  kSeals,               // fcntl: seals of memory files, flags of a descriptor
 };
+
+// Where the program of a launch lies when its filter lets nothing else be executed: above every descriptor that the
+// tool can ever have (its limit of open files is lower), and closed by the exec itself.
+inline constexpr std::uint32_t kFirstProgramDescriptor = 511;
 
 struct ListedSyscall {
   SyscallNumbers call;
@@ -56,6 +64,8 @@ struct AddableSyscall {
 };
 
 [[nodiscard]] std::span<const ListedSyscall> listed_syscalls();
+// All of SyscallBase::kBrokerOnly; the others are no part of it.
+[[nodiscard]] std::span<const ListedSyscall> broker_only_syscalls();
 [[nodiscard]] std::span<const ForbiddenSyscall> forbidden_syscalls();
 [[nodiscard]] std::span<const AddableSyscall> addable_syscalls();
 

@@ -82,9 +82,10 @@ struct ToolOrder {
   PlanRange filter;                                         // sock_filter[length]
   PlanRange listener_filter;                                // sock_filter[length]; length 0: no listener
   std::int32_t program_index;                               // what was decided to be executed
-  PlanRange program_path;                                   // where the tool finds it
-  PlanRange arguments;    // std::uint64_t[length + 1]: offsets, replaced by pointers; 0-terminated
-  PlanRange environment;  // the same
+  std::int32_t program_number;  // where that descriptor lies at the exec; kNoDescriptor: behind the tool's own
+  PlanRange program_path;       // where the tool finds it
+  PlanRange arguments;          // std::uint64_t[length + 1]: offsets, replaced by pointers; 0-terminated
+  PlanRange environment;        // the same
 };
 static_assert(std::is_trivially_copyable_v<ToolOrder>);
 

@@ -19,6 +19,7 @@
 #include "broker/kernel/landlock.h"
 #include "broker/policy/bpf_interpreter.h"
 #include "broker/policy/syscall_numbers.h"
+#include "broker/policy/syscall_table.h"
 #include "broker/sandbox/host_path.h"
 #include "broker/sandbox/setup_step.h"
 
@@ -215,7 +216,7 @@ Status LaunchPreparation::make_landlock() {
   LandlockPlan plan;
   std::vector<OpenedTree> opened;
   const bool view = active(Layer::kView);
-  const bool everything = !view || profile_.syscalls.base == SyscallBase::kStrict;
+  const bool everything = !view || profile_.syscalls.base != SyscallBase::kStandard;
   plan.coverage = everything ? LandlockCoverage::kEverything : request_.floor;
   prepared_.floor = plan.coverage;
   const bool no_network = profile_.network == NetworkMode::kNone;
@@ -265,6 +266,8 @@ void LaunchPreparation::fill_content() {
   content.late_grants = active(Layer::kView) ? request_.late_grants : LateGrants::kNever;
   content.landlock_ruleset = prepared_.landlock_ruleset.valid() ? prepared_.landlock_ruleset.get() : -1;
   content.terminal_number = request_.terminal_number;
+  if (profile_.syscalls.base == SyscallBase::kBrokerOnly)
+    content.program_number = static_cast<int>(kFirstProgramDescriptor);
   content.descriptors = request_.tool.descriptors;
   content.limits = process_limits(profile_.limits);
   content.listener_filter = std::move(request_.listener_filter);

@@ -134,6 +134,7 @@ Result<WrittenPlan> write_order(const PlanContent& content) {
   order.head.magic = kToolOrderMagic;
   order.program_path = buffer.append_text(content.program_path);
   order.program_index = add_descriptor(written, content.program);
+  order.program_number = content.program_number;
   WRIT_TRY(add_grants(order, written, content.descriptors));
   order.filter = buffer.append_array(content.filter.data(), content.filter.size());
   order.listener_filter = buffer.append_array(content.listener_filter.data(), content.listener_filter.size());

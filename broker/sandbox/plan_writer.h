@@ -32,6 +32,7 @@ struct PlanContent {
   LateGrants late_grants = LateGrants::kNever;
   int program = -1;
   std::string program_path;
+  int program_number = -1;   // ToolOrder::program_number
   int terminal_number = -1;  // descriptor of the tool that becomes its controlling terminal, or -1
   std::vector<GrantedDescriptor> descriptors;
   std::vector<ProcessLimit> limits;

@@ -64,14 +64,25 @@ tl::expected<ReadySandbox, LaunchError> SandboxPool::take() {
   return assemble();
 }
 
-tl::expected<RunningSandbox, LaunchError> SandboxPool::launch(ToolRequest tool) {
+tl::expected<ReadySandbox, LaunchError> SandboxPool::begin(ToolRequest tool) {
   auto ready = take();
-  if (!ready) return Failure(std::move(ready.error()));
+  if (!ready) return ready;
   if (auto chosen = choose_tool(ready->launch, std::move(tool)); !chosen) return Failure(std::move(chosen.error()));
   ready->launch.content.filter = recipe_.filter;
-  auto started = finish_start(ready->process, ready->launch);
+  if (auto sent = send_order(ready->process, ready->launch); !sent) return Failure(std::move(sent.error()));
+  return ready;
+}
+
+tl::expected<RunningSandbox, LaunchError> SandboxPool::finish(ReadySandbox started) {
+  auto tool = await_start(started.process, started.launch);
+  if (!tool) return Failure(std::move(tool.error()));
+  return RunningSandbox{std::move(started.process), std::move(started.launch), std::move(*tool)};
+}
+
+tl::expected<RunningSandbox, LaunchError> SandboxPool::launch(ToolRequest tool) {
+  auto started = begin(std::move(tool));
   if (!started) return Failure(std::move(started.error()));
-  return RunningSandbox{std::move(ready->process), std::move(ready->launch), std::move(*started)};
+  return finish(std::move(*started));
 }
 
 }  // namespace writ

@@ -55,6 +55,11 @@ class SandboxPool {
   // Runs `tool` in a ready sandbox, or in one made on the spot when none is ready and true.
   [[nodiscard]] tl::expected<RunningSandbox, LaunchError> launch(ToolRequest tool);
 
+  // The same in two steps. begin() gives the order and does not wait: the sandbox and its program start on their own
+  // while the broker does something else. finish() waits until the program is executed.
+  [[nodiscard]] tl::expected<ReadySandbox, LaunchError> begin(ToolRequest tool);
+  [[nodiscard]] static tl::expected<RunningSandbox, LaunchError> finish(ReadySandbox started);
+
   [[nodiscard]] std::size_t ready() const { return ready_.size(); }
 
  private:

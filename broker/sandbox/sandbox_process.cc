@@ -158,7 +158,11 @@ void SandboxProcess::signal_tool(int signal) {
   (void)::send(control_.get(), &request, sizeof request, MSG_NOSIGNAL);
 }
 
-void SandboxProcess::kill() { raw_syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0); }
+// By its number where signals by pidfd are not to be had: init is our child and not waited for yet, so the number is
+// its.
+void SandboxProcess::kill() {
+  if (raw_syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0) < 0) raw_syscall(SYS_kill, pid_, SIGKILL);
+}
 
 std::optional<InitMessage> SandboxProcess::receive() {
   InitMessage received{};

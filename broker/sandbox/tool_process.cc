@@ -121,6 +121,28 @@ long settle(int& helper, unsigned& next) {
   return 0;
 }
 
+// Puts the program at the one number that the filter lets be executed, and closes everything else from `next` on.
+long set_apart(HelperDescriptors& helpers, unsigned number, unsigned next) {
+  if (const long r = raw_syscall(SYS_dup3, helpers.program, number, O_CLOEXEC); r < 0) return r;
+  helpers.program = static_cast<int>(number);
+  if (raw_syscall(SYS_close_range, next, number - 1, 0) < 0)  // before Linux 5.9
+    for (unsigned other = next; other < number; ++other) raw_syscall(SYS_close, other);
+  return close_descriptors_from(number + 1);
+}
+
+// Puts each granted descriptor at its number, and closes what lies between two of them: it was not granted.
+long place_grants(const ToolOrder& order, const std::array<int, kPlanGrantLimit>& lifted, unsigned& next) {
+  for (std::uint32_t i = 0; i < order.descriptor_count; ++i) {
+    const auto number = static_cast<unsigned>(order.descriptors[i].number);
+    if (number > next)
+      if (const long r = raw_syscall(SYS_close_range, next, number - 1, 0); r < 0 && r != -ENOSYS) return r;
+    // Without O_CLOEXEC: surviving the exec is what makes it a grant.
+    if (const long r = raw_syscall(SYS_dup3, lifted[i], number, 0); r < 0) return r;
+    next = number + 1;
+  }
+  return 0;
+}
+
 // Leaves exactly the plan's descriptors, plus the helpers above them (which close on exec or earlier).
 long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
   const ToolOrder& order = order_of(start);
@@ -136,17 +158,11 @@ long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
     if (const long r = lift(start.control, helpers.control); r < 0) return r;
 
   unsigned next = 0;  // first number not yet settled
-  for (std::uint32_t i = 0; i < order.descriptor_count; ++i) {
-    const auto number = static_cast<unsigned>(order.descriptors[i].number);
-    // Whatever lies between two granted numbers was not granted.
-    if (number > next)
-      if (const long r = raw_syscall(SYS_close_range, next, number - 1, 0); r < 0 && r != -ENOSYS) return r;
-    // Without O_CLOEXEC: surviving the exec is what makes it a grant.
-    if (const long r = raw_syscall(SYS_dup3, lifted[i], number, 0); r < 0) return r;
-    next = number + 1;
-  }
-  for (int* helper : {&helpers.program, &helpers.ruleset, &helpers.control})
+  if (const long r = place_grants(order, lifted, next); r < 0) return r;
+  for (int* helper : {&helpers.ruleset, &helpers.control})
     if (const long r = settle(*helper, next); r < 0) return r;
+  if (order.program_number >= 0) return set_apart(helpers, static_cast<unsigned>(order.program_number), next);
+  if (const long r = settle(helpers.program, next); r < 0) return r;
   return close_descriptors_from(next);
 }
 

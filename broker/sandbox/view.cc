@@ -71,6 +71,7 @@ class ViewBuilder {
   Status collect_placements();
   Status hide_in_grants(const std::string& hidden);
   bool out_of_reach(const std::string& path, const struct stat& status) const;
+  Status place_what_is_not_granted();
   Status place_areas();
   Status place_shared_memory();
   Status place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch);
@@ -462,14 +463,21 @@ Status ViewBuilder::place_all() {
   return {};
 }
 
+Status ViewBuilder::place_what_is_not_granted() {
+  // The least: init's way to the tool's identity map.
+  if (profile_.filesystem.areas == ViewAreas::kNone) return mounts_->make_place("/proc", TreeKind::kDirectory);
+  WRIT_TRY(place_areas());
+  WRIT_TRY(place_devices(*mounts_, options_.devpts));
+  note("/dev", "device");
+  return {};
+}
+
 Result<View> ViewBuilder::build() {
   WRIT_TRY(start_assembly());
   WRIT_TRY(open_grants());
   WRIT_TRY(take_denied_from_grants());
   WRIT_TRY(collect_placements());
-  WRIT_TRY(place_areas());
-  WRIT_TRY(place_devices(*mounts_, options_.devpts));
-  note("/dev", "device");
+  WRIT_TRY(place_what_is_not_granted());
   if (!options_.policy_notice.empty()) {
     WRIT_TRY(mounts_->make_file("/run/writ/policy.json", options_.policy_notice));
     note("/run/writ/policy.json", "notice");

@@ -16,7 +16,7 @@ _writ_files() { mapfile -t COMPREPLY < <(compgen -A file -- "${COMP_WORDS[COMP_C
 _writ_profiles() {
   local names
   names=$(writ profile list --json 2>/dev/null | sed -n 's/^ *"name": "\([a-z0-9-]*\)",$/\1/p')
-  mapfile -t COMPREPLY < <(compgen -W "${names:-default readonly build python node git shell strict}" -A file -- "${COMP_WORDS[COMP_CWORD]}")
+  mapfile -t COMPREPLY < <(compgen -W "${names:-default readonly build python node git shell strict nothing}" -A file -- "${COMP_WORDS[COMP_CWORD]}")
 }
 
 # Completes the value of an option that run and why share; fails for every other word before the cursor.
@@ -142,6 +142,34 @@ _writ_approvals() {
 # Requests that wait.
 _writ_requests() { writ approvals list 2>/dev/null | sed -n 's/^\(hreq_[0-9a-f]*\) .*/\1/p'; }
 
+# Names of tools.
+_writ_tools() { _writ_words "$(writ tool list 2>/dev/null | sed -n 's/^\([a-z0-9_]*\) .*/\1/p')"; }
+
+_writ_tool() {
+  local session="--profile --workspace --manifest --command-profile --subject --approve --audit --quiet --help"
+  if ((COMP_CWORD == 2)); then
+    _writ_words "list show call serve run --help"
+    return
+  fi
+  case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --profile | -p | --command-profile) _writ_profiles ;;
+    --workspace | -C | --manifest) _writ_grant_value "${COMP_WORDS[COMP_CWORD - 1]}" ;;
+    --approve) _writ_words "ask deny queue command:" ;;
+    --args-file | --audit) _writ_files ;;
+    --args | -a | --subject) ;;
+    --visible) _writ_tools ;;
+    *)
+      case ${COMP_WORDS[2]} in
+        list) _writ_words "--visible --json --quiet --help" ;;
+        serve) _writ_words "--visible $session" ;;
+        run) _writ_words "$session --" ;;
+        show) if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then _writ_words "--json --quiet --help"; else _writ_tools; fi ;;
+        call) if [[ ${COMP_WORDS[COMP_CWORD]} == -* ]]; then _writ_words "--args --args-file --json $session"; else _writ_tools; fi ;;
+      esac
+      ;;
+  esac
+}
+
 _writ_audit() {
   local filter="--run --event --outcome --subject --object --since --until"
   if ((COMP_CWORD == 2)); then
@@ -168,7 +196,7 @@ _writ() {
   local i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _writ_words "run learn why profile caps approvals audit doctor --help --version"
+    _writ_words "run learn why profile caps approvals tool audit doctor --help --version"
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -184,6 +212,7 @@ _writ() {
     profile) _writ_profile ;;
     caps) _writ_caps ;;
     approvals) _writ_approvals ;;
+    tool) _writ_tool ;;
     audit) _writ_audit ;;
     doctor) _writ_words "--json --help" ;;
   esac

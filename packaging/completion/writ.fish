@@ -4,9 +4,9 @@ function __writ_profiles
     __fish_complete_suffix .yaml
 end
 
-set -l commands run learn why profile caps approvals audit doctor
+set -l commands run learn why profile caps approvals tool audit doctor
 set -l needs_command "not __fish_seen_subcommand_from $commands"
-set -l in_run '__fish_seen_subcommand_from run'
+set -l in_run '__fish_seen_subcommand_from run; and not __fish_seen_subcommand_from tool'
 set -l in_why '__fish_seen_subcommand_from why'
 set -l in_learn '__fish_seen_subcommand_from learn'
 set -l in_doctor '__fish_seen_subcommand_from doctor'
@@ -20,6 +20,7 @@ complete -c writ -f -n $needs_command -a why -d 'say what a profile decides abou
 complete -c writ -f -n $needs_command -a profile -d 'look at profiles, check them, compare them'
 complete -c writ -f -n $needs_command -a caps -d 'grant, delegate, revoke and explain capabilities'
 complete -c writ -f -n $needs_command -a approvals -d 'look at what waits for a person, and answer it'
+complete -c writ -f -n $needs_command -a tool -d 'look at the tools for agents, and call them'
 complete -c writ -f -n $needs_command -a audit -d 'look at audit logs and verify them'
 complete -c writ -f -n '__fish_seen_subcommand_from audit' -a 'show tail verify export key'
 complete -c writ -f -n $needs_command -a doctor -d 'say what this host can enforce'
@@ -102,5 +103,26 @@ complete -c writ -n "$in_caps; and __fish_seen_subcommand_from revoke" -l kill-h
 complete -c writ -n "$in_caps; and __fish_seen_subcommand_from grant delegate revoke" -l as -x -d 'act with this subject only'
 complete -c writ -n "$in_caps; and __fish_seen_subcommand_from explain" -l operation -x -d 'what is being done'
 complete -c writ -f -n $in_caps -l json -d 'print JSON'
+
+set -l tool_commands list show call serve run
+set -l in_tool '__fish_seen_subcommand_from tool'
+set -l in_call "$in_tool; and __fish_seen_subcommand_from call"
+set -l in_session "$in_tool; and __fish_seen_subcommand_from call serve run"
+set -l tool_names '(writ tool list 2>/dev/null | string match --regex --groups-only "^([a-z0-9_]+) ")'
+complete -c writ -f -n "$in_tool; and not __fish_seen_subcommand_from $tool_commands" -a "$tool_commands"
+complete -c writ -f -n "$in_tool; and __fish_seen_subcommand_from show call" -a $tool_names
+complete -c writ -n $in_call -s a -l args -x -d 'the arguments, as JSON'
+complete -c writ -n $in_call -l args-file -r -F -d 'the arguments, from a file'
+complete -c writ -n "$in_tool; and __fish_seen_subcommand_from list serve" -l visible -x -a $tool_names -d 'tell a model of this tool'
+complete -c writ -n $in_session -s p -l profile -x -a '(__writ_profiles)' -d 'profile by name, or a file'
+complete -c writ -n $in_session -s C -l workspace -x -a '(__fish_complete_directories)' -d 'workspace instead of this directory'
+complete -c writ -n $in_session -l manifest -r -F -d 'grant nothing beyond this profile'
+complete -c writ -n $in_session -l command-profile -x -a '(__writ_profiles)' -d 'profile of the commands that tools run'
+complete -c writ -n $in_session -l subject -x -d 'whose capabilities count'
+complete -c writ -n $in_session -l approve -x -a 'ask deny queue command:' -d 'who answers what a rule wants asked'
+complete -c writ -n $in_session -l audit -r -F -d 'write the audit log to this file'
+complete -c writ -n "$in_tool; and __fish_seen_subcommand_from list show call" -l json -d 'print JSON'
+complete -c writ -n $in_tool -s q -l quiet -d 'do not say what was refused'
+complete -c writ -n "$in_tool; and __fish_seen_subcommand_from run" -a '(__fish_complete_subcommand --fcs-skip=3)'
 
 complete -c writ -f -n $in_doctor -l json -d 'print JSON'

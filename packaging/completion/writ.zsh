@@ -149,6 +149,48 @@ _writ_approvals() {
   esac
 }
 
+_writ_tools() {
+  local -a names
+  names=(${(f)"$(writ tool list 2>/dev/null | sed -n 's/^\([a-z0-9_]*\) .*/\1/p')"})
+  _describe tool names
+}
+
+_writ_tool() {
+  local state
+  local -a commands=(
+    'list:list the tools'
+    'show:print what one takes, gives, and could ever reach'
+    'call:call a tool'
+    'serve:call tools that standard input names'
+    'run:run a program that speaks to the broker itself'
+  )
+  local -a session=(
+    '(-p --profile)'{-p,--profile}'[profile by name, or a file]:profile:_writ_profiles'
+    '(-C --workspace)'{-C,--workspace}'[use this workspace instead of the current directory]:directory:_directories'
+    '*--manifest[grant nothing beyond this profile]:file:_files -g "*.yaml"'
+    '--command-profile[profile of the commands that tools run]:profile:_writ_profiles'
+    '--subject[whose capabilities count]:subject:'
+    '--approve[who answers what a rule wants asked]:answers:(ask deny queue command\:)'
+    '--audit[write the audit log to this file]:file:_files'
+    '(-q --quiet)'{-q,--quiet}'[do not say what was refused]'
+  )
+  local visible='*--visible[tell a model of this tool]:tool:_writ_tools'
+  _arguments -C '--help[show help]' '1:command:->command' '*::argument:->argument'
+  case $state in
+    command) _describe command commands ;;
+    argument)
+      case $words[1] in
+        list) _arguments $visible '--json[print JSON]' ;;
+        show) _arguments '--json[print JSON]' '1:tool:_writ_tools' ;;
+        call) _arguments $session '(-a --args --args-file)'{-a,--args}'[the arguments, as JSON]:JSON:' \
+          '(-a --args)--args-file[the arguments, from a file]:file:_files' '--json[print JSON]' '1:tool:_writ_tools' ;;
+        serve) _arguments $session $visible ;;
+        run) _arguments -S $session '(-)1:command:_command_names -e' '*::argument:_normal' ;;
+      esac
+      ;;
+  esac
+}
+
 _writ_audit() {
   local state
   local -a commands=(
@@ -171,6 +213,7 @@ _writ() {
     'profile:look at profiles, check them, compare them'
     'caps:grant, delegate, revoke and explain capabilities'
     'approvals:look at what waits for a person, and answer it'
+    'tool:look at the tools for agents, and call them'
     'audit:look at audit logs and verify them'
     'doctor:say what this host can enforce'
   )
@@ -185,6 +228,7 @@ _writ() {
         profile) _writ_profile ;;
         caps) _writ_caps ;;
         approvals) _writ_approvals ;;
+        tool) _writ_tool ;;
         audit) _writ_audit ;;
         doctor) _arguments '--json[print JSON]' '--help[show help]' ;;
       esac

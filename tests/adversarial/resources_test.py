@@ -328,7 +328,7 @@ def _(trial):
         trial.check(result.returncode == 125 and not proof.exists(), f"{name}: {result.returncode} {result.stderr[:200]!r}")
         trial.check(b"\x1b" not in result.stderr and len(result.stderr) < 4000, f"{name}: a message of {len(result.stderr)} bytes")
     for text in ("", "version: 1\n", "name: test\n", "version: 2\nname: test\n", "version: '1'\nname: test\n", "- version: 1\n",
-                 "version: 1\nname: Test Me\n", "version: 1\nname: ../../x\n", "version: 1\nname: test\nextends: nothing\n",
+                 "version: 1\nname: Test Me\n", "version: 1\nname: ../../x\n", "version: 1\nname: test\nextends: no-such-profile\n",
                  "version: 1\nname: test\nextends: [test]\n", "{", "\0", "\ufeff\ufeffversion: 1\nname: x\n"):
         trial.check(outcome(text).returncode == 125, f"{text!r} runs")
     # Profiles by name that extend each other.

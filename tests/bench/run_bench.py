@@ -13,6 +13,7 @@ import latency_parts
 import mediation_parts
 import memory_parts
 import network_parts
+import tool_parts
 import results as reporting
 from peers import PEER_PROGRAMS, Peers, installed, version_of
 from work_area import CannotRun, WorkArea, first_lines, run_as
@@ -28,10 +29,11 @@ PARTS = {
     "authority": authority_parts.measure_authority,
     "connect": network_parts.measure_connect,
     "mediation": mediation_parts.measure_mediation,
+    "tools": tool_parts.measure_tools,
 }
 GROUPS = {"workloads": list(latency_parts.WORKLOADS)}
-FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3, "connect": 7}
-QUICK_ROUNDS = {"launch": 10, "workloads": 4, "inside": 3, "memory": 1, "many": 1, "connect": 1}
+FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3, "connect": 7, "tools": 10}
+QUICK_ROUNDS = {"launch": 10, "workloads": 4, "inside": 3, "memory": 1, "many": 1, "connect": 1, "tools": 1}
 TOOL_VERSIONS = ("python3", "git", "gcc", "find", "grep")
 
 

@@ -10,7 +10,7 @@ import tempfile
 
 FIRST_ORDINARY_UID, LAST_ORDINARY_UID = 1000, 59999
 PROGRAMS = ("writ", "launch_driver", "seccomp_export", "inside")
-OPTIONAL_PROGRAMS = ("spawner_bench", "decide_bench", "authority_bench", "writes")
+OPTIONAL_PROGRAMS = ("spawner_bench", "decide_bench", "authority_bench", "writes", "writ-tools")
 
 
 class CannotRun(Exception):

@@ -83,7 +83,7 @@ def test_what_cannot_be_trusted_is_refused(case):
              (lambda: host.ceiling.write_text("# " + "x" * (10 << 20)), "too large"),
              (lambda: host.ceiling.write_text(""), "empty"),
              (lambda: host.ceiling.write_text(MODEST + "filesytem: {}\n"), "ceiling.yaml:4:1: unknown key"),
-             (lambda: host.ceiling.write_text(HEAD + "extends: nothing\n"), "there is no profile"),
+             (lambda: host.ceiling.write_text(HEAD + "extends: no-such-profile\n"), "there is no profile"),
              (lambda: host.ceiling.write_bytes(b"\xff\x00"), "ceiling.yaml")]
     if ROOT:
         flaws.append((foreign, "does not belong to root"))
@@ -218,7 +218,7 @@ def test_bad_manifests(case):
     case.write("wrong.yaml", TOOL + "filesytem: {}\n")
     os.mkfifo(case.workspace / "fifo.yaml")
     for name, word in (("missing.yaml", "No such file"), ("wrong.yaml", "wrong.yaml:4:1"), ("fifo.yaml", "not a regular"),
-                       ("nothing", "there is no profile")):
+                       ("no-such-profile", "there is no profile")):
         case.refused("--manifest", name, says=word)
 
 

@@ -158,7 +158,7 @@ def test_bad_input(case):
             (["default", "raed", "x"], "did you mean 'read'"), (["default", "read", ""], "target is missing"),
             (["default", "exec"], "target is missing"), (["default", "exec", "no-such-program"], "no program"),
             (["default", "connect", "192.0.2.1"], ""), (["default", "connect", "1.2.3:80"], ""),
-            (["default", "exec", "git", "push", "--force"], "--force"), (["nothing", "read", "x"], "there is no profile"),
+            (["default", "exec", "git", "push", "--force"], "--force"), (["no-such-profile", "read", "x"], "there is no profile"),
             (["wrong.yaml", "read", "x"], "did you mean 'filesystem'"), (["fifo.yaml", "read", "x"], "not a regular"),
             (["missing.yaml", "read", "x"], "No such file"), (["default", "read", "a\nb"], "newline"),
             (["default", "read", b"\xff\x1b"], "\\xff\\x1b"), (["default", "read", "/" + "x" * 5000], "longer"),

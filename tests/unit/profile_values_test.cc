@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "broker/policy/name_suggestion.h"
+#include "broker/base/name_suggestion.h"
 
 namespace writ {
 namespace {

@@ -21,7 +21,8 @@ struct Variant {
   std::uint32_t audit_arch = kNativeAuditArch;
 
   [[nodiscard]] std::string title() const {
-    return std::string(syscalls.base == SyscallBase::kStrict ? "strict" : "standard") +
+    constexpr std::array<std::string_view, 3> kNames = {"standard", "strict", "broker only"};
+    return std::string(kNames[static_cast<std::size_t>(syscalls.base)]) +
            (process.unix_sockets == UnixSockets::kAllowed ? " unix" : "") +
            (process.netlink == NetlinkSockets::kRoute ? " netlink" : "") +
            (audit_arch == AUDIT_ARCH_X86_64 ? " x86-64" : " aarch64");
@@ -47,6 +48,11 @@ inline std::vector<Variant> shipped_variants() {
           variant.audit_arch = arch;
           variants.push_back(variant);
         }
+  for (const std::uint32_t arch : {std::uint32_t{AUDIT_ARCH_X86_64}, std::uint32_t{AUDIT_ARCH_AARCH64}}) {
+    Variant& variant = variants.emplace_back();
+    variant.syscalls.base = SyscallBase::kBrokerOnly;
+    variant.audit_arch = arch;
+  }
   return variants;
 }
 

@@ -43,7 +43,7 @@ class Tree {
     return *this;
   }
   [[nodiscard]] ToolRoot root() const { return ToolRoot::adopt(UniqueFd(::open(top_.c_str(), O_PATH | O_CLOEXEC))); }
-  [[nodiscard]] ResolvedPath resolve(const std::string& path, FinalLink final_link = FinalLink::kFollowed) const {
+  [[nodiscard]] ResolvedPath resolve(const std::string& path, EndLink final_link = EndLink::kFollowed) const {
     return root().resolve(path, final_link);
   }
   [[nodiscard]] const std::string& top() const { return top_; }
@@ -83,8 +83,8 @@ TEST_CASE("tool path: links lead where the tool would get, and are remembered") 
 TEST_CASE("tool path: the link itself, where it is meant") {
   Tree tree;
   tree.file("/real/file").link("/link", "/real/file").link("/dangling", "/absent");
-  CHECK(tree.resolve("/link", FinalLink::kMeant).canonical == "/link");
-  CHECK(S_ISLNK(tree.resolve("/link", FinalLink::kMeant).status.st_mode));
+  CHECK(tree.resolve("/link", EndLink::kMeant).canonical == "/link");
+  CHECK(S_ISLNK(tree.resolve("/link", EndLink::kMeant).status.st_mode));
   const ResolvedPath dangling = tree.resolve("/dangling");
   CHECK_FALSE(dangling.object.valid());
   CHECK(dangling.canonical == "/absent");
