@@ -13,7 +13,7 @@ clean=$build/clang-tidy-clean
 # clang cannot read what g++ has precompiled; the files include everything that they use anyway.
 commands=$build/clang-tidy-commands
 mkdir -p "$commands"
-sed 's/ -Winvalid-pch//g; s/ -include [^ ]*cmake_pch\.hxx//g; s/ -fpch-preprocess//g' "$build/compile_commands.json" >"$commands/compile_commands.json"
+python3 -B "$(dirname "$0")/tidy_commands.py" "$build/compile_commands.json" >"$commands/compile_commands.json"
 late=$build/clang-tidy-late
 mkdir -p "$clean"
 : >"$late"

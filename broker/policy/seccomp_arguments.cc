@@ -119,7 +119,8 @@ ArgumentRule broker_only_rule(ArgumentCheck check) {
   if (check == ArgumentCheck::kNoExecutableMemory) return no_executable_memory_rule();
   if (check == ArgumentCheck::kFirstProgram) return first_program_rule();
   if (check == ArgumentCheck::kEmptyPath) return {{{one_of(3, {AT_EMPTY_PATH})}}, EPERM};
-  return seals_rule();
+  if (check == ArgumentCheck::kSeals) return seals_rule();
+  return {{{one_of(0, {0}, 1), one_of(0, {1}, 1)}}, EPERM};  // passes never: not a value of the enumeration
 }
 
 ArgumentRule mode_rule(std::uint8_t mode) { return {{{bits_clear(mode, kSetIdBits)}}, EPERM}; }
@@ -172,13 +173,9 @@ ArgumentRule argument_rule(ArgumentCheck check, const ProcessPolicy& process, Ru
       return node_rule(1);
     case ArgumentCheck::kNodeArgument2:
       return node_rule(2);
-    case ArgumentCheck::kNoExecutableMemory:
-    case ArgumentCheck::kFirstProgram:
-    case ArgumentCheck::kEmptyPath:
-    case ArgumentCheck::kSeals:
+    default:
       return broker_only_rule(check);
   }
-  return {{{one_of(0, {0}, 1), one_of(0, {1}, 1)}}, EPERM};  // passes never: not a value of the enumeration
 }
 
 }  // namespace writ

@@ -114,7 +114,8 @@ TEST_CASE("a tool in Python calls, is refused and returns, and what it prints di
   check_round_trip(JitLanguage::kPython, kPython);
 }
 
-TEST_CASE("a tool in JavaScript calls, is refused and returns, and what it prints disturbs nothing", "[primitives][jit]") {
+TEST_CASE("a tool in JavaScript calls, is refused and returns, and what it prints disturbs nothing",
+          "[primitives][jit]") {
   check_round_trip(JitLanguage::kJavascript, kJavascript);
 }
 
