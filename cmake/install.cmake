@@ -25,6 +25,10 @@ install(FILES ${completion}/writ.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-
 install(FILES ${completion}/writ.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/vendor-completions RENAME _writ)
 install(FILES ${completion}/writ.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 
+# For users that want it: systemctl --user enable --now writ-broker.socket
+install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/writ-broker.service ${PROJECT_SOURCE_DIR}/packaging/systemd/writ-broker.socket
+        DESTINATION lib/systemd/user)
+
 file(GLOB guides CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/docs/*.md)
 install(FILES ${guides} DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${PROJECT_SOURCE_DIR}/packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -10,8 +10,7 @@
 namespace writ {
 
 // Gives `use` the record of an event, which borrows what it is made of until `use` returns.
-void with_capability_record(const AuthorityEvent& event, ActingAs as,
-                            const std::function<void(const AuditRecord&)>& use);
+void with_capability_record(const AuthorityEvent& event, const std::function<void(const AuditRecord&)>& use);
 
 // To be called when it is done. What cannot be recorded is said on standard error; it has happened all the same.
 void record_in_audit_log(AuthorityEventKind kind, const Capability& capability, const Actor& actor);

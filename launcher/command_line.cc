@@ -34,11 +34,28 @@ Command parsed_by(const TypedWords& typed) {
   return std::move(*options);
 }
 
+template <SandboxesCommand kCommand>
+Command parsed_for(const TypedWords& typed) {
+  auto options = parse_sandboxes_options(kCommand, typed);
+  if (!options) return options.error();
+  return std::move(*options);
+}
+
 constexpr auto kCommands = std::to_array<CommandEntry>({
     {{"run", "Run a program in a sandbox"}, parsed_by<parse_run_options>},
+    {{"ci", "Run a step of a CI job in a sandbox, with a verdict"}, parsed_by<parse_ci_options>},
     {{"learn", "Observe a run and propose a profile for it"}, parsed_by<parse_learn_options>},
     {{"why", "Say what a profile decides about one access, and what would change it"}, parsed_by<parse_why_options>},
     {{"tool", "Look at the tools for agents, and call them"}, parsed_by<parse_tool_options>},
+    {{"broker", "Keep sandboxes for other commands: in the background, or ready for many launches"},
+     parsed_by<parse_broker_options>},
+    {{"ps", "List the sandboxes of the broker"}, parsed_for<SandboxesCommand::kPs>},
+    {{"inspect", "Print all that is known about a sandbox of the broker"}, parsed_for<SandboxesCommand::kInspect>},
+    {{"logs", "Print what a detached sandbox has written"}, parsed_for<SandboxesCommand::kLogs>},
+    {{"kill", "End sandboxes of the broker"}, parsed_for<SandboxesCommand::kKill>},
+    {{"pause", "Stop all processes of a sandbox for a while"}, parsed_for<SandboxesCommand::kPause>},
+    {{"resume", "Let a paused sandbox go on"}, parsed_for<SandboxesCommand::kResume>},
+    {{"attach", "Use the terminal of a detached sandbox"}, parsed_for<SandboxesCommand::kAttach>},
     {{"profile", "Look at profiles, check them, compare them"}, parsed_by<parse_profile_options>},
     {{"caps", "Grant, delegate, revoke and explain capabilities"}, parsed_by<parse_caps_options>},
     {{"audit", "Look at audit logs and verify them"}, parsed_by<parse_audit_options>},
@@ -67,6 +84,8 @@ bool is_launch_command(int argc, const char* const* argv) {
   bool separated = false;
   for (int i = 2; i < argc && !separated; ++i) {
     if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) return false;
+    // The daemon launches then, and this process needs no init.
+    if (std::strcmp(argv[i], "--broker") == 0 || std::strcmp(argv[i], "--detach") == 0) return false;
     separated = std::strcmp(argv[i], "--") == 0;
   }
   return separated;

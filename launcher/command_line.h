@@ -8,7 +8,9 @@
 
 #include "launcher/approvals_command.h"
 #include "launcher/audit_options.h"
+#include "launcher/broker_options.h"
 #include "launcher/caps_options.h"
+#include "launcher/ci_options.h"
 #include "launcher/command_spec.h"
 #include "launcher/doctor_command.h"
 #include "launcher/learn_options.h"
@@ -19,8 +21,9 @@
 
 namespace writ {
 
-using Command = std::variant<CommandLineDone, RunOptions, LearnOptions, DoctorOptions, ProfileOptions, WhyOptions,
-                             CapsOptions, AuditOptions, ApprovalsOptions, ToolOptions>;
+using Command =
+    std::variant<CommandLineDone, RunOptions, CiOptions, LearnOptions, DoctorOptions, ProfileOptions, WhyOptions,
+                 CapsOptions, AuditOptions, ApprovalsOptions, ToolOptions, BrokerOptions, SandboxesOptions>;
 
 // Parses `arguments` (argv without the program's name). Prints help to standard output, errors to standard error.
 [[nodiscard]] Command parse_command_line(std::span<const std::string> arguments);

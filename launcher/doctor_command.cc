@@ -52,6 +52,7 @@ std::string_view role_title(FeatureRole role) {
 bool is_required(Feature feature, const Isolation& isolation) {
   switch (describe_feature(feature).role) {
     case FeatureRole::kLayer:
+      if (feature == Feature::kControlGroup) return false;  // only a limit wants it, and no profile need have one
       return isolation[static_cast<std::size_t>(feature)] == Requirement::kRequire;
     case FeatureRole::kMechanism:
       return true;

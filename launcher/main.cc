@@ -10,11 +10,14 @@
 #include "broker/sandbox/broker_start.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/audit_command.h"
+#include "launcher/broker_command.h"
 #include "launcher/caps_command.h"
 #include "launcher/ceiling_file.h"
+#include "launcher/ci_command.h"
 #include "launcher/command_line.h"
 #include "launcher/learn_command.h"
 #include "launcher/run_command.h"
+#include "launcher/run_remote.h"
 #include "launcher/run_streams.h"
 #include "launcher/tool_command.h"
 
@@ -30,10 +33,16 @@ int dispatch(writ::Command command, std::optional<writ::BrokerStart> broker, con
     return writ::run_approvals_command(*approvals);
   if (const auto* tool = std::get_if<writ::ToolOptions>(&command)) return writ::run_tool_command(*tool, ceiling);
   if (const auto* doctor = std::get_if<writ::DoctorOptions>(&command)) return writ::run_doctor_command(*doctor);
+  if (const auto* step = std::get_if<writ::CiOptions>(&command)) return writ::run_ci_command(*step);
+  if (const auto* daemon = std::get_if<writ::BrokerOptions>(&command))
+    return writ::run_broker_command(*daemon, ceiling);
+  if (const auto* sandboxes = std::get_if<writ::SandboxesOptions>(&command)) return sandboxes->run(*sandboxes);
+  const auto* run = std::get_if<writ::RunOptions>(&command);
+  if (run != nullptr && run->via != writ::RunVia::kOwn) return writ::run_through_broker(*run);
   if (!broker) broker.emplace(writ::start_broker(writ::NetworkStart::kOwn));
   if (const auto* learn = std::get_if<writ::LearnOptions>(&command))
     return writ::run_learn_command(*learn, std::move(*broker), ceiling);
-  return writ::run_run_command(std::get<writ::RunOptions>(command), std::move(*broker), ceiling);
+  return writ::run_run_command(*run, std::move(*broker), ceiling);
 }
 
 // Destructors of static objects have nothing to do that matters, and whoever waits for Writ would wait for them.

@@ -30,7 +30,7 @@ constexpr auto kMechanisms = std::to_array<MechanismWords>({
 });
 static_assert(kMechanisms.size() == static_cast<std::size_t>(Mechanism::kRefusedByBroker) + 1);
 
-constexpr std::array<LimitWords, 9> kLimits = {{
+constexpr std::array<LimitWords, 16> kLimits = {{
     {"wall_time", "a timer of Writ's: SIGTERM, then SIGKILL for the whole sandbox", "nothing"},
     {"kill_grace", "the time between those two signals", "nothing"},
     {"cpu_time", "RLIMIT_CPU of each process", "nothing"},
@@ -40,6 +40,14 @@ constexpr std::array<LimitWords, 9> kLimits = {{
     {"shm_size", "the size of the private tmpfs for /dev/shm", "nothing until it is used"},
     {"processes", "RLIMIT_NPROC, counted for the user namespace of the sandbox", "nothing"},
     {"open_files", "RLIMIT_NOFILE of each process", "nothing"},
+    {"memory", "a control group of the sandbox's own", "some milliseconds for the group at start and end"},
+    {"swap", "the same control group, beside memory", "nothing"},
+    {"cpus", "a quota of the control group in each tenth of a second", "the group"},
+    {"cpu_weight", "the share of the control group where processors are short", "the group"},
+    {"total_cpu_time", "Writ looks at what the control group, or without one each process, has used",
+     "looks now and then"},
+    {"output_size", "Writ passes the output on and counts it", "one more copy of the output"},
+    {"write_size", "Writ looks at what each process has written", "looks now and then"},
 }};
 
 // In the order of Layer; measured on a small virtual machine (docs/benchmarks.md).
@@ -54,13 +62,14 @@ constexpr std::array<std::string_view, kLayerCount> kLayerCosts = {
     "a few µs at the start",
     "some 70 µs at the start; under 1 µs for each open",
     "some 100 µs at the start; about 30 ns for each call, 100 ns where arguments are compared",
+    "nothing unless a limit needs it; then some milliseconds at start and end",
 };
 
 }  // namespace
 
 std::string_view mechanism_name(Mechanism mechanism) { return kMechanisms[static_cast<std::size_t>(mechanism)].name; }
 std::string_view mechanism_cost(Mechanism mechanism) { return kMechanisms[static_cast<std::size_t>(mechanism)].cost; }
-const std::array<LimitWords, 9>& limit_words() { return kLimits; }
+const std::array<LimitWords, 16>& limit_words() { return kLimits; }
 std::string_view layer_cost(Layer layer) { return kLayerCosts[static_cast<std::size_t>(layer)]; }
 
 }  // namespace writ

@@ -22,7 +22,7 @@ struct LimitWords {
   std::string_view mechanism;
   std::string_view cost;
 };
-[[nodiscard]] const std::array<LimitWords, 9>& limit_words();
+[[nodiscard]] const std::array<LimitWords, 16>& limit_words();
 
 // What a layer of isolation costs: "about 0.4 ms, beside other work". In the order of Layer.
 [[nodiscard]] std::string_view layer_cost(Layer layer);

@@ -85,6 +85,12 @@ JsonObject limits_json(const LimitPolicy& limits) {
   if (limits.file_size) object.set("file_size_bytes", *limits.file_size);
   object.set("processes", limits.processes).set("open_files", limits.open_files);
   object.set("tmp_size_bytes", limits.tmp_size).set("shm_size_bytes", limits.shm_size);
+  if (limits.memory) object.set("memory_bytes", *limits.memory).set("swap_bytes", limits.swap.value_or(0));
+  if (limits.cpus) object.set("cpus", static_cast<double>(*limits.cpus) / 1000);
+  if (limits.cpu_weight) object.set("cpu_weight", *limits.cpu_weight);
+  if (limits.total_cpu_time) object.set("total_cpu_time_ms", limits.total_cpu_time->count());
+  if (limits.output_size) object.set("output_size_bytes", *limits.output_size);
+  if (limits.write_size) object.set("write_size_bytes", *limits.write_size);
   return object;
 }
 

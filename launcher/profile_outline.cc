@@ -115,6 +115,13 @@ class Outliner {
     value("limits", "shm_size", yaml_size(limits.shm_size));
     value("limits", "processes", std::to_string(limits.processes));
     value("limits", "open_files", std::to_string(limits.open_files));
+    value("limits", "memory", size_or_none(limits.memory));
+    value("limits", "swap", limits.memory && !limits.swap ? "0" : size_or_none(limits.swap));
+    value("limits", "cpus", limits.cpus ? yaml_thousandths(*limits.cpus) : "none");
+    value("limits", "cpu_weight", limits.cpu_weight ? std::to_string(*limits.cpu_weight) : "none");
+    value("limits", "total_cpu_time", limits.total_cpu_time ? yaml_duration(*limits.total_cpu_time) : "none");
+    value("limits", "output_size", size_or_none(limits.output_size));
+    value("limits", "write_size", size_or_none(limits.write_size));
   }
 
   void add_syscalls() {

@@ -12,6 +12,7 @@
 #include "broker/policy/listener_filter.h"
 #include "launcher/denial_report.h"
 #include "launcher/message.h"
+#include "launcher/run_confinement.h"
 
 namespace writ {
 namespace {
@@ -29,6 +30,12 @@ bool asks_about_commands(const Profile& profile) {
 
 }  // namespace
 
+bool may_hold_host_sockets(const RunOptions& options, const Profile& profile) {
+  // With the network of the host they are nothing that the tool could not make itself.
+  const bool handed_over = options.broker_socket != 0 && !options.subject.empty();
+  return has_address_grants(profile) || (handed_over && profile.network == NetworkMode::kNone);
+}
+
 Status RunCalls::start_command_launcher() {
   if (setup_.profile.commands.empty() || options_.mode == RunMode::kDryRun) return {};
   WRIT_ASSIGN(CommandLauncher launcher, CommandLauncher::start());
@@ -40,7 +47,7 @@ Status RunCalls::start_command_launcher() {
 Result<BpfProgram> RunCalls::make_listener_filter() const {
   std::vector<TrappedCall> calls;
   if (!setup_.profile.commands.empty()) calls.push_back({kCommandCall, TrapScope::kAlways, {}});
-  if (has_address_grants(setup_.profile))
+  if (may_hold_host_sockets(options_, setup_.profile))
     for (TrappedCall& trap : network_traps()) calls.push_back(std::move(trap));
   if (mediation_)
     for (TrappedCall& trap : mediation_->traps()) calls.push_back(std::move(trap));
@@ -136,7 +143,7 @@ Status RunCalls::serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int la
     return {};
   }
   if (mediation_) mediation_->attach_to(*loop_, sandbox);
-  if (has_address_grants(setup_.profile)) {
+  if (may_hold_host_sockets(options_, setup_.profile)) {
     const bool landlock = prepared.layers[static_cast<std::size_t>(Layer::kLandlock)].state == LayerState::kActive;
     const bool refuses_tcp = landlock && landlock_abi >= kLandlockTcpAbi;
     WRIT_ASSIGN(network_,
@@ -153,12 +160,19 @@ Status RunCalls::serve(PreparedLaunch& prepared, SandboxProcess& sandbox, int la
 }
 
 bool RunCalls::opens_doors() const {
-  return companion_ != nullptr || command_launcher_.has_value() || has_address_grants(setup_.profile);
+  return companion_ != nullptr || command_launcher_.has_value() || may_hold_host_sockets(options_, setup_.profile);
 }
 
-BrokerStage RunCalls::stage() const {
-  if (mediation_) return mediation_->needs();
-  return ::geteuid() == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising;
+BrokerNeeds RunCalls::needs(Listening listener) const {
+  BrokerNeeds needs;
+  needs.stage = ::geteuid() == 0 ? BrokerStage::kSupervisingAsRoot : BrokerStage::kSupervising;
+  if (mediation_) needs.stage = mediation_->needs();
+  if (needs.stage == BrokerStage::kMediatingAsRoot) needs.calls.files = BrokerFiles::kToolsToo;
+  if (may_hold_host_sockets(options_, setup_.profile)) needs.calls.sockets = BrokerSockets::kInternet;
+  needs.landlock = listener == Listening::kYes ? BrokerLandlock::kReadsTools : BrokerLandlock::kPossible;
+  if (listener == Listening::kNo)
+    needs.writable = places_written_later(options_, setup_, audit_.was_opened() ? audit_.report().path : "");
+  return needs;
 }
 
 void RunCalls::add_to(SessionServices& services) {

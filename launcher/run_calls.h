@@ -6,10 +6,12 @@
 #ifndef WRIT_LAUNCHER_RUN_CALLS_H_
 #define WRIT_LAUNCHER_RUN_CALLS_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "broker/base/error.h"
+#include "broker/kernel/broker_confinement.h"
 #include "broker/mediation/command_service.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/network/network_door.h"
@@ -24,6 +26,14 @@
 #include "launcher/run_setup.h"
 
 namespace writ {
+
+enum class Listening : std::uint8_t { kNo, kYes };
+
+// True where the tool may come by sockets of the host, so that connect, bind and listen wait for the broker and
+// Landlock refuses TCP to the tool's own calls: a rule gives or asks about addresses, or a session hands connected
+// sockets over (`writ tool run`), whose subject may be granted `connect` at any time. Without a subject only such a
+// rule gives them.
+[[nodiscard]] bool may_hold_host_sockets(const RunOptions& options, const Profile& profile);
 
 class RunCalls {
  public:
@@ -66,8 +76,8 @@ class RunCalls {
     return mediation_ ? mediation_->revoked_trees() : nullptr;
   }
 
-  // The capabilities that the broker may keep while it serves.
-  [[nodiscard]] BrokerStage stage() const;
+  // What the broker may keep while it serves. `listener`: whether calls of the tool wait for it.
+  [[nodiscard]] BrokerNeeds needs(Listening listener) const;
 
  private:
   [[nodiscard]] Result<BpfProgram> make_listener_filter() const;

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "broker/base/escape.h"
+#include "broker/kernel/broker_confinement.h"
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
 #include "broker/policy/listener_filter.h"
@@ -57,6 +58,7 @@ class Run {
   Step make_filter();
   Step make_ready();
   void drop_what_was_handed_over();
+  Step confine();
   Step start();
   int dry_run();
   void supervise();
@@ -78,6 +80,7 @@ class Run {
   RunCompanion* companion_;  // borrowed, or null
   std::optional<RunSetup> setup_;
   std::optional<RunStreams> streams_;
+  std::optional<RunLimits> limits_;  // after setup_
   std::optional<PreparedLaunch> prepared_;
   std::optional<PersistenceGuard> guard_;
   std::unique_ptr<RunAudit> audit_;  // before those that tell it something
@@ -89,6 +92,7 @@ class Run {
   UniqueFd broker_socket_;  // for the tool
   std::optional<ReportFile> report_file_;
   RunOutcome outcome_;
+  std::optional<BrokerConfinement> confinement_;
   int landlock_abi_ = 0;
   std::size_t dropped_sequences_ = 0;
 };
@@ -197,9 +201,11 @@ Run::Step Run::prepare() {
   auto streams = RunStreams::arrange(setup_->profile, broker_, setup_->identity, giver);
   if (!streams) return tl::unexpected<LaunchError>(writ_error(std::move(streams.error())));
   streams_ = std::move(*streams);
+  limits_.emplace(setup_->profile);
   auto prepared = prepare_launch(broker_, launch_request());
   if (!prepared) return tl::unexpected<LaunchError>(std::move(prepared.error()));
   prepared_ = std::move(*prepared);
+  limits_->adjust(*prepared_);
   if (companion_ != nullptr) WRIT_STEP(companion_->prepared(*prepared_));
   return {};
 }
@@ -224,9 +230,11 @@ LaunchRequest Run::launch_request() {
   request.landlock_abi = landlock_abi_;
   request.floor = streams_->landlock_floor();
   if (options_.is_nested() && !options_.under_rules) request.program_under_rules = ProgramUnderRules::kNo;
+  const bool dry = options_.mode == RunMode::kDryRun;
+  request.control_group = dry ? limits_->look_for_group() : limits_->make_group((*broker_.init)->init_pid());
   if (companion_ != nullptr) request.strongest_writing = Writing::kNative;
   if (companion_ == nullptr && !setup_->profile.filesystem.asked.empty()) request.late_grants = LateGrants::kPossible;
-  if (has_address_grants(setup_->profile)) request.tcp = LandlockTcp::kDenied;
+  if (may_hold_host_sockets(options_, setup_->profile)) request.tcp = LandlockTcp::kDenied;
   return request;
 }
 
@@ -281,6 +289,15 @@ void Run::drop_what_was_handed_over() {
   streams_->tool_started(tool_->get());
 }
 
+// From here on this process serves, and nothing else.
+Run::Step Run::confine() {
+  const bool looks = !prepared_->content.listener_filter.empty() || limits_->reads_processes();
+  auto confined = confine_broker(calls_->needs(looks ? Listening::kYes : Listening::kNo));
+  if (!confined) return tl::unexpected<LaunchError>(writ_error(std::move(confined.error())));
+  confinement_ = std::move(*confined);
+  return {};
+}
+
 Run::Step Run::start() {
   if (auto begun = begin_start(**broker_.init, *prepared_); !begun) return begun;
   if (auto done = make_ready(); !done) return done;  // while init assembles the sandbox
@@ -288,18 +305,19 @@ Run::Step Run::start() {
   // The time until the program is executed is nobody else's. Who opens doors for the tool does that first.
   prepared_->view.scratch.reset();
   const bool opens = calls_->opens_doors();
-  if (!opens) WRIT_STEP(limit_broker_capabilities(calls_->stage()));
   calls_->compile();
   if (auto done = open_audit(); !done) return done;
+  if (!opens)
+    if (auto done = confine(); !done) return done;
   auto tool = await_start(**broker_.init, *prepared_);
   if (!tool) return tl::unexpected<LaunchError>(std::move(tool.error()));
   tool_ = std::move(*tool);
   audit_->launched(*prepared_);
   WRIT_STEP(calls_->serve(*prepared_, **broker_.init, landlock_abi_));
+  limits_->started((*broker_.init)->init_pid());
   drop_what_was_handed_over();
   // What making the view needed is not needed any more.
-  if (opens) WRIT_STEP(limit_broker_capabilities(calls_->stage()));
-  return {};
+  return opens ? confine() : Step();
 }
 
 RunFacts Run::facts() const {
@@ -318,6 +336,8 @@ RunFacts Run::facts() const {
   }
   facts.guard = guard_report_ ? &*guard_report_ : nullptr;
   facts.landlock_abi = landlock_abi_;
+  facts.limits = limits_ ? &*limits_ : nullptr;
+  facts.confinement = confinement_ ? &*confinement_ : nullptr;
   if (audit_) facts.audit = audit_->report();
   facts.dropped_sequences = dropped_sequences_;
   return facts;
@@ -332,7 +352,10 @@ void Run::warn() {
 void Run::explain_end() const {
   const bool by_writ = outcome_.kind == OutcomeKind::kTimedOut || outcome_.kind == OutcomeKind::kSandboxDied ||
                        outcome_.kind == OutcomeKind::kAuditFailed;
-  if (by_writ && options_.verbosity == Verbosity::kNormal) print_message(outcome_.reason);
+  if (options_.verbosity != Verbosity::kNormal) return;
+  if (by_writ) print_message(outcome_.reason);
+  for (const LimitRecord& record : limits_->records())
+    if (record.hit && !by_writ) print_message(record.describe());
 }
 
 void Run::list_denials() const {
@@ -371,9 +394,12 @@ void Run::supervise() {
   SessionServices services;
   services.guard = guard_ ? &*guard_ : nullptr;
   services.giver = options_.is_nested() ? StreamGiver::kTool : StreamGiver::kPerson;
+  services.limits = &*limits_;
+  services.freezer = limits_->freezer();
   calls_->add_to(services);
   RunSession session(**broker_.init, *streams_, services, setup_->profile.limits, signals_->get());
   outcome_ = session.run();
+  limits_->finish(*streams_, outcome_);
   if (streams_->relay() != nullptr) dropped_sequences_ = streams_->relay()->dropped_sequences();
   finish_guard();
 }
@@ -424,9 +450,12 @@ int Run::report() {
 
 // A command of another run's tool ends with that run, also when it is killed: our own end is what kills our sandbox.
 bool Run::is_orphan() const {
-  if (!options_.is_nested() && options_.broker_socket == 0) return false;
+  const pid_t parent = options_.is_nested()          ? options_.nesting.supervisor
+                       : options_.broker_socket != 0 ? options_.broker_socket
+                                                     : options_.supervisor;
+  if (parent == 0) return false;
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);  // again: becoming a user namespace's owner may have cleared it
-  return ::getppid() != (options_.is_nested() ? options_.nesting.supervisor : options_.broker_socket);
+  return ::getppid() != parent;
 }
 
 int Run::run() {

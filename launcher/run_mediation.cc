@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/mediation/look_calls.h"
@@ -60,6 +61,12 @@ void RunMediation::compile_changes() {
     for (std::string& target : protected_link_targets(tree.path, setup_.profile.filesystem.protect))
       aliases.push_back(std::move(target));
   }
+  // A link to all of a tree does not close it.
+  std::erase_if(aliases, [&](const std::string& alias) {
+    return std::any_of(mediated_.begin(), mediated_.end(), [&](const MediatedTree& tree) {
+      return tree.path == alias || tree.path.starts_with(alias + "/");
+    });
+  });
   parts.trees = MediatedTrees(std::move(mediated_), entries_);
   parts.shields = WriteShields(*enforced_, parts.trees.covered_places(), std::move(aliases));
   parts.identity = setup_.identity.map;

@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kFooter =
     "Everything after -- is the program and its arguments.\n"
     "\n"
-    "Exit status: the program's; 128+n when it died of signal n; 124 time limit reached; 125 Writ could not build\n"
+    "Exit status: the program's; 128+n when it died of signal n (137 also at a limit of memory and the\n"
+    "like: docs/limits.md); 124 time limit reached; 125 Writ could not build\n"
     "the sandbox; 126 the program cannot be executed; 127 it was not found.\n"
     "\n"
     "Examples:\n"
@@ -19,7 +20,8 @@ constexpr std::string_view kFooter =
     "  writ run --profile build -- make -j2\n"
     "  writ run --read ~/data --write out --env LANG --timeout 60s -- ./tool --flag\n"
     "  writ run --profile ./my.yaml --report run.json -- node app.js\n"
-    "  writ run -- bash\n";
+    "  writ run -- bash\n"
+    "  writ run --detach -- make test\n";
 
 }  // namespace
 
@@ -41,9 +43,19 @@ struct RunFlags {
   bool quiet = false;
   bool trace = false;
   bool explain = false;
+  bool broker = false;
+  bool detach = false;
   std::string nested;
   std::string broker_socket;
+  std::string supervisor;
 };
+
+// A number of a process, as Writ gives it to itself.
+bool read_process(const std::string& text, std::int32_t& process) {
+  if (text.empty()) return true;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), process);
+  return problem == std::errc() && *end == '\0' && process > 0;
+}
 
 CommandSpec run_spec(RunOptions& options, RunFlags& flags) {
   CommandSpec spec{"writ run", "Run a program in a sandbox", kFooter, {}};
@@ -52,12 +64,21 @@ CommandSpec run_spec(RunOptions& options, RunFlags& flags) {
   spec.options.insert(spec.options.end(), grants.begin(), grants.end());
   const std::vector<OptionSpec> own = {
       {"--chdir", "Start in this directory of the sandbox instead of the workspace", "DIR", &options.start_directory},
+      {"--broker", "Launch through the broker of this person (writ broker), which keeps sandboxes ready", "",
+       &flags.broker},
+      {"--detach", "Launch through the broker, print the sandbox's number, and go; see writ ps, logs, attach, kill", "",
+       &flags.detach},
+      {"--terminal", "With --detach: give it a terminal, for writ attach", "", &options.terminal},
       {"--nested", "", "", &flags.nested},                // what a run tells the nested runs of its commands
       {"--broker-socket", "", "", &flags.broker_socket},  // what `writ tool run` tells its run
+      {"--supervisor", "", "", &flags.supervisor},        // what `writ ci` tells its run
+      {"--placed", "", "", &options.placed},
       {"--under-rules", "", "", &options.under_rules},
       {"--protect", "", "", &options.protect},
       {"-e,--env", "Pass an environment variable on, or set it", "NAME[=VALUE]", &options.environment},
       {"-t,--timeout", "End everything after this time (500ms, 60s, 5m, 2h)", "DURATION", &options.timeout},
+      {"--limit", "Set one limit, as under limits: of a profile (memory=512M, cpus=1.5)", "NAME=VALUE",
+       &options.limits},
       {"--prefer", "Go on without this layer of isolation if the host lacks it", "LAYER", &options.preferred_layers},
       {"--approve", "Who answers what a rule wants asked: the terminal, nobody, an approval file, a program",
        "ask|deny|queue|FILE|fd:N|command:PATH", &options.approve},
@@ -85,6 +106,26 @@ void apply(const RunFlags& flags, RunOptions& options) {
   options.verbosity = flags.quiet ? Verbosity::kQuiet : Verbosity::kNormal;
 }
 
+// For the daemon, which reads the same words again. These three are flags, and so always words of their own.
+std::vector<std::string> words_for_daemon(const std::vector<std::string>& typed) {
+  std::vector<std::string> words;
+  for (const std::string& word : typed)
+    if (word != "--broker" && word != "--detach" && word != "--terminal") words.push_back(word);
+  return words;
+}
+
+Parsed<void> choose_way(const RunFlags& flags, const TypedWords& typed, RunOptions& options) {
+  if (flags.detach) options.via = RunVia::kDetached;
+  if (flags.broker && !flags.detach) options.via = RunVia::kBroker;
+  if (options.terminal && !flags.detach)
+    return tl::unexpected(usage_error("run: --terminal goes with --detach; in the foreground the terminal is yours"));
+  if (options.via == RunVia::kOwn) return {};
+  if (options.mode == RunMode::kDryRun)
+    return tl::unexpected(usage_error("run: --dry-run launches nothing, so it needs no broker"));
+  options.words = words_for_daemon(typed.ours);
+  return {};
+}
+
 }  // namespace
 
 Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
@@ -97,12 +138,10 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
     if (!nesting) return tl::unexpected(usage_error(nesting.error().describe(), spec.name));
     options.nesting = *nesting;
   }
-  if (!flags.broker_socket.empty()) {
-    const auto [end, problem] = std::from_chars(
-        flags.broker_socket.data(), flags.broker_socket.data() + flags.broker_socket.size(), options.broker_socket);
-    if (problem != std::errc() || *end != '\0' || options.broker_socket <= 0)
-      return tl::unexpected(usage_error("run: --broker-socket is not for people", spec.name));
-  }
+  if (!read_process(flags.broker_socket, options.broker_socket))
+    return tl::unexpected(usage_error("run: --broker-socket is not for people", spec.name));
+  if (!read_process(flags.supervisor, options.supervisor))
+    return tl::unexpected(usage_error("run: --supervisor is not for people", spec.name));
   apply(flags, options);
   if (typed.command.empty())
     return tl::unexpected(usage_error(
@@ -110,6 +149,7 @@ Parsed<RunOptions> parse_run_options(const TypedWords& typed) {
   if (options.json && options.mode != RunMode::kDryRun)
     return tl::unexpected(
         usage_error("run: --json goes with --dry-run; for a report of the run use --report FILE", spec.name));
+  if (const auto chosen = choose_way(flags, typed, options); !chosen) return tl::unexpected(chosen.error());
   options.command = typed.command;
   return options;
 }

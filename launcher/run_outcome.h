@@ -19,6 +19,7 @@ enum class OutcomeKind : std::uint8_t {
   kSandboxDied,
   kNotStarted,
   kAuditFailed,  // what has to be recorded could not be
+  kLimited,      // a limit of the whole sandbox ended it
 };
 
 // How a run ended, with the one reason.

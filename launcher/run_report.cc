@@ -7,6 +7,7 @@
 #include "launcher/command_report.h"
 #include "launcher/denial_report.h"
 #include "launcher/profile_json.h"
+#include "launcher/run_confinement.h"
 
 namespace writ {
 namespace {
@@ -66,6 +67,19 @@ JsonObject usage_json(const RunOutcome& outcome) {
       .set("user_seconds", seconds(outcome.usage.ru_utime))
       .set("system_seconds", seconds(outcome.usage.ru_stime))
       .set("peak_memory_kib", static_cast<std::int64_t>(outcome.usage.ru_maxrss));
+}
+
+JsonArray limit_use_json(const RunLimits& limits) {
+  JsonArray list;
+  for (const LimitRecord& record : limits.records()) {
+    JsonObject object;
+    object.set("name", record.name).set("value", limit_value_text(record.unit, record.value));
+    if (record.peak) object.set("peak", limit_value_text(record.unit, *record.peak)).set("peak_number", *record.peak);
+    object.set("hit", record.hit).set("enforced", record.enforced);
+    if (!record.detail.empty()) object.set("detail", record.detail);
+    list.add(std::move(object));
+  }
+  return list;
 }
 
 JsonArray persistence_json(const GuardReport& guard) {
@@ -199,6 +213,7 @@ JsonValue run_report_json(const RunFacts& facts) {
   report.set("command", escaped_list(facts.options->command));
   if (facts.setup != nullptr) add_setup(report, *facts.setup);
   if (facts.prepared != nullptr) add_sandbox(report, facts);
+  if (facts.confinement != nullptr) report.set("broker", confinement_json(*facts.confinement));
   report.set("warnings", escaped_list(run_warnings(facts)));
   if (facts.guard != nullptr) {
     report.set("persistence", persistence_json(*facts.guard));
@@ -220,6 +235,8 @@ JsonValue run_report_json(const RunFacts& facts) {
     report.set("network_denials", network_denials_json(*facts.network_denials));
     report.set("network_denials_not_listed", facts.network_denials->not_listed());
   }
+  if (facts.limits != nullptr && !facts.limits->records().empty())
+    report.set("limit_use", limit_use_json(*facts.limits));
   if (facts.outcome != nullptr) report.set("audit", audit_json(facts.audit));
   report.set("terminal_sequences_dropped", facts.dropped_sequences);
   if (facts.outcome != nullptr) {
@@ -274,6 +291,8 @@ std::vector<std::string> run_warnings(const RunFacts& facts) {
     lines.insert(lines.end(), facts.guard->warnings.begin(), facts.guard->warnings.end());
   }
   add_network_denials(facts, lines);
+  if (facts.limits != nullptr)
+    for (const std::string& warning : facts.limits->warnings()) lines.push_back(warning);
   return lines;
 }
 

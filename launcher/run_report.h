@@ -8,6 +8,7 @@
 #include "broker/base/error.h"
 #include "broker/base/json_text.h"
 #include "broker/grant/persistence_guard.h"
+#include "broker/kernel/broker_confinement.h"
 #include "broker/mediation/denial_log.h"
 #include "broker/mediation/notification_loop.h"
 #include "broker/network/network_denial.h"
@@ -33,6 +34,8 @@ struct RunFacts {
   const NotificationCounts* mediated_calls = nullptr;
   const std::vector<ApprovalRecord>* approvals = nullptr;
   const std::vector<RevokedTree>* revoked = nullptr;
+  const BrokerConfinement* confinement = nullptr;
+  const RunLimits* limits = nullptr;
   int landlock_abi = 0;
   AuditReport audit;
   std::size_t dropped_sequences = 0;  // dangerous escape sequences taken out of the tool's terminal output

@@ -1,6 +1,5 @@
 #include "launcher/run_session.h"
 
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,7 +15,36 @@
 namespace writ {
 namespace {
 
-constexpr std::array<int, 7> kHandledSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGCONT, SIGUSR1};
+enum class SignalUse : std::uint8_t { kEnd, kInterrupt, kStop, kContinue, kWindow, kPassOn };
+
+struct HandledSignal {
+  int number;
+  SignalUse use;
+};
+
+// docs/terminal.md has this table for people.
+constexpr std::array<HandledSignal, 15> kHandledSignals = {{{SIGTERM, SignalUse::kEnd},
+                                                            {SIGHUP, SignalUse::kEnd},
+                                                            {SIGINT, SignalUse::kInterrupt},
+                                                            {SIGTSTP, SignalUse::kStop},
+                                                            {SIGCONT, SignalUse::kContinue},
+                                                            {SIGWINCH, SignalUse::kWindow},
+                                                            {SIGQUIT, SignalUse::kPassOn},
+                                                            {SIGUSR1, SignalUse::kPassOn},
+                                                            {SIGUSR2, SignalUse::kPassOn},
+                                                            {SIGALRM, SignalUse::kPassOn},
+                                                            {SIGVTALRM, SignalUse::kPassOn},
+                                                            {SIGPROF, SignalUse::kPassOn},
+                                                            {SIGURG, SignalUse::kPassOn},
+                                                            {SIGIO, SignalUse::kPassOn},
+                                                            {SIGPWR, SignalUse::kPassOn}}};
+
+// Ignored: whoever started Writ wants that. Handled: by another part of Writ (SIGALRM, prompt_socket.h).
+bool is_left_alone(int signal) {
+  struct sigaction now {};
+  return ::sigaction(signal, nullptr, &now) == 0 && now.sa_handler != SIG_DFL;
+}
+
 constexpr int kSignalledBase = 128;
 
 std::string describe_signal(int signal) {
@@ -26,15 +54,16 @@ std::string describe_signal(int signal) {
 }  // namespace
 
 std::string_view outcome_name(OutcomeKind kind) {
-  constexpr std::array<std::string_view, 7> kNames = {"exited",       "signalled",   "timed_out",   "interrupted",
-                                                      "sandbox_died", "not_started", "audit_failed"};
+  constexpr std::array<std::string_view, 8> kNames = {"exited",       "signalled",   "timed_out",    "interrupted",
+                                                      "sandbox_died", "not_started", "audit_failed", "limited"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
 Result<UniqueFd> take_over_signals() {
   sigset_t handled;
   sigemptyset(&handled);
-  for (const int signal : kHandledSignals) sigaddset(&handled, signal);
+  for (const HandledSignal& signal : kHandledSignals)
+    if (!is_left_alone(signal.number)) sigaddset(&handled, signal.number);
   sigprocmask(SIG_BLOCK, &handled, nullptr);
   // Our own output may have no reader; that must not end the tool.
   std::signal(SIGPIPE, SIG_IGN);
@@ -53,10 +82,12 @@ RunSession::RunSession(SandboxProcess& sandbox, RunStreams& streams, const Sessi
       sockets_(services.sockets),
       approvals_(services.approvals),
       audit_(services.audit),
+      tree_limits_(services.limits),
       giver_(services.giver),
       on_tree_(services.on_tree),
       limits_(limits),
-      signals_(signals) {
+      signals_(signals),
+      suspension_(sandbox, services.commands, services.freezer) {
   if (limits_.wall_time) deadline_ = started_ + *limits_.wall_time;
 }
 
@@ -67,6 +98,7 @@ void RunSession::end_gracefully(OutcomeKind because, std::string reason) {
     forced_->kind = because;
     forced_->reason = std::move(reason);
   }
+  suspension_.cancel();  // what is paused could not end by itself
   if (!kill_at_) kill_at_ = Clock::now() + limits_.kill_grace;
 }
 
@@ -77,29 +109,66 @@ void RunSession::kill_now(OutcomeKind because, std::string reason) {
 }
 
 void RunSession::handle_interrupt() {
-  if (++interrupts_ == 1) {
-    sandbox_.signal_tool(SIGINT);
-    return;
-  }
+  if (!interrupts_.note(Clock::now())) return sandbox_.signal_tool(SIGINT);
   kill_now(OutcomeKind::kInterrupted, "interrupted twice");
   forced_->exit_status = kSignalledBase + SIGINT;
 }
 
+// Without a terminal of the sandbox's own, no kernel tells the tool.
+void RunSession::handle_window_change() {
+  if (TerminalRelay* relay = streams_.relay())
+    relay->on_window_change();
+  else
+    sandbox_.signal_tool(SIGWINCH);
+}
+
+void RunSession::handle_continue() {
+  // The stop that it answers is still being prepared: it must not come afterwards.
+  suspension_.cancel();
+  TerminalRelay* relay = streams_.relay();
+  if (relay != nullptr) relay->on_continue();
+  if (approvals_ != nullptr) approvals_->on_continue();
+  // A tool that stopped itself goes on, as it would without Writ. In a terminal its shell does that.
+  if (relay == nullptr) sandbox_.signal_tool(SIGCONT);
+}
+
+void RunSession::handle_ending_signal(int signal) {
+  sandbox_.signal_tool(signal);
+  end_gracefully(OutcomeKind::kInterrupted, "Writ received " + describe_signal(signal));
+  forced_->exit_status = kSignalledBase + signal;
+}
+
+void RunSession::handle_signal(const signalfd_siginfo& info) {
+  const int signal = static_cast<int>(info.ssi_signo);
+  const auto* handled = std::ranges::find(kHandledSignals, signal, &HandledSignal::number);
+  switch (handled == kHandledSignals.end() ? SignalUse::kPassOn : handled->use) {
+    case SignalUse::kEnd:
+      return handle_ending_signal(signal);
+    case SignalUse::kInterrupt:
+      return handle_interrupt();
+    case SignalUse::kStop:
+      return suspension_.ask(info.ssi_code == SI_KERNEL ? SuspendCause::kTerminal : SuspendCause::kOtherProcess);
+    case SignalUse::kContinue:
+      return handle_continue();
+    case SignalUse::kWindow:
+      return handle_window_change();
+    case SignalUse::kPassOn:
+      sandbox_.signal_tool(signal);
+  }
+}
+
 void RunSession::handle_signals() {
   signalfd_siginfo info{};
-  while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    const int signal = static_cast<int>(info.ssi_signo);
-    TerminalRelay* relay = streams_.relay();
-    if (signal == SIGWINCH && relay != nullptr) relay->on_window_change();
-    if (signal == SIGCONT && relay != nullptr) relay->on_continue();
-    if (signal == SIGCONT && approvals_ != nullptr) approvals_->on_continue();
-    if (signal == SIGINT) handle_interrupt();
-    if (signal == SIGQUIT || signal == SIGUSR1) sandbox_.signal_tool(signal);
-    if (signal != SIGTERM && signal != SIGHUP) continue;
-    sandbox_.signal_tool(signal);
-    end_gracefully(OutcomeKind::kInterrupted, "Writ received " + describe_signal(signal));
-    forced_->exit_status = kSignalledBase + signal;
-  }
+  while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) handle_signal(info);
+}
+
+// Neither limit runs while nothing in the sandbox does.
+void RunSession::suspend_when_ready() {
+  if (!suspension_.is_ready(Clock::now())) return;
+  const auto stopped = suspension_.stop_until_continued(streams_.relay());
+  if (deadline_) *deadline_ += stopped;
+  if (kill_at_) *kill_at_ += stopped;
+  if (approvals_ != nullptr) approvals_->on_continue();
 }
 
 void RunSession::check_deadlines() {
@@ -135,7 +204,7 @@ void RunSession::note_exit(const InitReport& report) {
 // shell that would continue it: it goes on at once.
 void RunSession::handle_stop() {
   if (streams_.relay() == nullptr) return;
-  if (giver_ == StreamGiver::kPerson) streams_.relay()->suspend_self();
+  if (giver_ == StreamGiver::kPerson) return suspension_.ask(SuspendCause::kToolStopped);
   sandbox_.signal_tool(SIGCONT);
 }
 
@@ -152,15 +221,18 @@ void RunSession::handle_init() {
   }
   const InitEvent event = message->report.event;
   if (event == InitEvent::kStopped) handle_stop();
+  if (event == InitEvent::kPaused) suspension_.note_paused(message->report);
   if ((event == InitEvent::kAttached || event == InitEvent::kDetached) && on_tree_) on_tree_(message->report);
   if (event != InitEvent::kExited) return;
   note_exit(message->report);
+  if (tree_limits_ != nullptr) tree_limits_->note_exit(message->report);
   over_ = true;
 }
 
 int RunSession::poll_timeout() const {
   std::optional<Clock::time_point> next = deadline_;
-  if (kill_at_ && (!next || *kill_at_ < *next)) next = kill_at_;
+  for (const auto& other : {kill_at_, suspension_.deadline()})
+    if (other && (!next || *other < *next)) next = other;
   long long wait = -1;
   if (next) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now()).count();
@@ -179,6 +251,7 @@ int RunSession::poll_timeout() const {
   at_most_for(sockets_);
   at_most_for(approvals_);
   at_most_for(audit_);
+  at_most_for(tree_limits_);
   return static_cast<int>(wait);
 }
 
@@ -187,6 +260,7 @@ void RunSession::add_service_entries(std::vector<pollfd>& entries) const {
   if (sockets_ != nullptr) entries.push_back({sockets_->poll_descriptor(), POLLIN, 0});
   if (commands_ != nullptr) commands_->add_poll_entries(entries);
   if (approvals_ != nullptr) approvals_->add_poll_entries(entries);
+  if (tree_limits_ != nullptr) tree_limits_->add_poll_entries(entries);
 }
 
 // Ends of what callers wait for come before new calls.
@@ -241,11 +315,21 @@ void RunSession::serve_audit() {
   forced_->exit_status = kExitWritFailed;
 }
 
+void RunSession::check_limits() {
+  if (tree_limits_ == nullptr || forced_) return;
+  auto reached = tree_limits_->check(streams_);
+  if (!reached) return;
+  kill_now(OutcomeKind::kLimited, std::move(*reached));
+  forced_->exit_status = kSignalledBase + SIGKILL;
+}
+
 RunOutcome RunSession::run() {
   while (!over_) {
     serve_audit();
     poll_once();
+    if (!over_) suspend_when_ready();
     check_deadlines();
+    check_limits();
     if (calls_ != nullptr) calls_->tick();
     if (commands_ != nullptr) commands_->tick();
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -15,8 +16,10 @@
 #include "broker/policy/environment.h"
 #include "broker/policy/isolation_rules.h"
 #include "broker/policy/profile_loader.h"
+#include "broker/policy/profile_schema.h"
 #include "broker/policy/profile_values.h"
 #include "broker/policy/syscall_table.h"
+#include "launcher/placed_grant.h"
 #include "launcher/policy_notice.h"
 #include "launcher/profile_reading.h"
 #include "launcher/profile_store.h"
@@ -92,8 +95,9 @@ Status prefer_layers(Profile& profile, const std::vector<std::string>& names) {
   return {};
 }
 
-// Before the bounds are applied, so that they hold for what is typed as well.
-void add_environment(EnvironmentPolicy& environment, const std::vector<std::string>& typed) {
+}  // namespace
+
+void add_typed_environment(EnvironmentPolicy& environment, const std::vector<std::string>& typed) {
   for (const std::string& variable : typed) {
     const std::size_t equals = variable.find('=');
     if (equals == std::string::npos) {
@@ -105,6 +109,8 @@ void add_environment(EnvironmentPolicy& environment, const std::vector<std::stri
     environment.set.emplace_back(name, variable.substr(equals + 1));
   }
 }
+
+namespace {
 
 // Where the tool starts, in the view: relative to the workspace. That it is there is seen when the tool goes there.
 Result<std::string> find_start_directory(const RunOptions& options, const std::string& workspace) {
@@ -148,9 +154,10 @@ Status apply_options(Profile& profile, const RunOptions& options, const Person& 
   WRIT_TRY(add_grants(profile, options.read, PathAccess::kRead, person));
   WRIT_TRY(add_grants(profile, options.write, PathAccess::kWrite, person));
   WRIT_TRY(prefer_layers(profile, options.preferred_layers));
-  add_environment(profile.environment, options.environment);
+  add_typed_environment(profile.environment, options.environment);  // before the bounds, which hold for it as well
   protect_for_outer_run(profile, options.protect);
   WRIT_TRY(find_command_profiles(profile, person));
+  for (const std::string& limit : options.limits) WRIT_TRY(apply_limit(limit, profile.limits));
   if (!options.timeout.empty()) {
     auto duration = parse_duration(options.timeout);
     if (!duration) return fail("--timeout: " + duration.error().what, duration.error().hint);
@@ -174,7 +181,10 @@ Result<std::vector<std::string>> make_environment(const Profile& profile, const 
   }
   std::vector<std::string> host;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) host.emplace_back(*entry);
-  return build_environment(profile.environment, host, extra);
+  auto environment = build_environment(profile.environment, host, extra);
+  // What the tool does not get does not stay in our memory either (broker_confinement.h forgets the original).
+  for (std::string& variable : host) ::explicit_bzero(variable.data(), variable.size());
+  return environment;
 }
 
 }  // namespace
@@ -260,6 +270,16 @@ Result<std::unique_ptr<RunAuthority>> add_capabilities(Profile& own, const RunOp
   return authority;
 }
 
+void take_effective(RunSetup& setup, EffectiveProfile effective) {
+  setup.attenuations = std::move(effective.attenuations);
+  setup.warnings = std::move(effective.warnings);
+  if (setup.authority)
+    for (std::string& line : setup.authority->warnings()) setup.warnings.push_back(std::move(line));
+  setup.policy_notice = policy_notice(effective.policy);
+  setup.profile = std::move(effective.enforced);
+  setup.policy = std::move(effective.policy);
+}
+
 }  // namespace
 
 Result<RunSetup> set_up_run(const RunOptions& options, Person person, const CeilingFile& ceiling) {
@@ -277,13 +297,8 @@ Result<RunSetup> set_up_run(const RunOptions& options, Person person, const Ceil
   setup.workspace_object = workspace.object;
   setup.person = std::move(person);
   setup.bounds = std::move(policy.bounds);
-  setup.attenuations = std::move(effective.attenuations);
-  setup.warnings = std::move(effective.warnings);
-  if (setup.authority)
-    for (std::string& line : setup.authority->warnings()) setup.warnings.push_back(std::move(line));
-  setup.policy_notice = policy_notice(effective.policy);
-  setup.profile = std::move(effective.enforced);
-  setup.policy = std::move(effective.policy);
+  take_effective(setup, std::move(effective));
+  WRIT_TRY(add_placed_grants(setup, options.placed));
   WRIT_TRY(check_address_rules(setup.profile));
   WRIT_ASSIGN(setup.environment, make_environment(setup.profile, setup));
   return setup;

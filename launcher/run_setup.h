@@ -43,6 +43,9 @@ struct RunSetup {
   std::unique_ptr<RunAuthority> authority;  // of the run's subject; null: the run has none
 };
 
+// Adds what --env says: a name is passed on, NAME=VALUE is set.
+void add_typed_environment(EnvironmentPolicy& environment, const std::vector<std::string>& typed);
+
 // Returns the workspace that `options` mean. Errors: it is "/", or no directory.
 [[nodiscard]] Result<std::string> workspace_path(const RunOptions& options, const Person& person);
 

@@ -65,7 +65,7 @@ Status RunStreams::use_pipe_for(int number) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail_errno(errno, "cannot make a pipe for the tool's output");
   UniqueFd destination(::fcntl(number, F_DUPFD_CLOEXEC, 3));
-  pipes_.push_back({UniqueFd(ends[0]), std::move(destination)});
+  pipes_.push_back({UniqueFd(ends[0]), std::move(destination), number});
   owned_.emplace_back(ends[1]);
   sources_[static_cast<std::size_t>(number)] = ends[1];
   return {};
@@ -125,7 +125,8 @@ Status RunStreams::grant_others(const BrokerStart& broker, StreamGiver giver) {
       WRIT_ASSIGN(UniqueFd copy, reopen_unnamed_read_only(number));
       use_input_copy(std::move(copy));
     }
-    if (kind != StreamKind::kAppendedLog) continue;
+    // What is counted passes through us.
+    if (kind != StreamKind::kAppendedLog && (number == 0 || !output_limit_)) continue;
     // `>> log 2>&1` is one stream: two pipes would mix up its order.
     const bool same = number == 2 && sources_[1] != 1 && !is_terminal_[1] && same_file(1, 2);
     if (same)
@@ -139,6 +140,7 @@ Status RunStreams::grant_others(const BrokerStart& broker, StreamGiver giver) {
 Result<RunStreams> RunStreams::arrange(const Profile& profile, const BrokerStart& broker, const ToolIdentity& identity,
                                        StreamGiver giver) {
   RunStreams streams;
+  streams.output_limit_ = profile.limits.output_size;
   for (int i = 0; i < 3; ++i) streams.is_terminal_[static_cast<std::size_t>(i)] = ::isatty(i) == 1;
   const bool any = std::any_of(streams.is_terminal_.begin(), streams.is_terminal_.end(), [](bool is) { return is; });
   WRIT_TRY(streams.grant_others(broker, giver));
@@ -189,13 +191,24 @@ void RunStreams::add_poll_entries(std::vector<pollfd>& entries) {
   for (const OutputPipe& pipe : pipes_) entries.push_back({pipe.read_end.get(), POLLIN, 0});
 }
 
+// What is beyond the limit is read, so that the tool does not wait for us until it is ended, and thrown away.
+std::string_view RunStreams::within_limit(OutputPipe& pipe, std::string_view chunk) {
+  if (output_limit_ && chunk.size() > *output_limit_ - pipe.passed) {
+    over_limit_ = pipe.number;
+    chunk = chunk.substr(0, *output_limit_ - pipe.passed);
+  }
+  pipe.passed += chunk.size();
+  longest_ = std::max(longest_, pipe.passed);
+  return chunk;
+}
+
 void RunStreams::copy(OutputPipe& pipe) {
   std::array<char, kCopySize> bytes;
   const ssize_t got = ::read(pipe.read_end.get(), bytes.data(), bytes.size());
   // A reader that is gone is noticed by the tool at its own end, when the pipe breaks.
   constexpr int kForEver = -1;
-  const std::string_view chunk(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-  if (got > 0 && !write_patiently(pipe.destination.get(), chunk, kForEver)) pipe.read_end.reset();
+  const std::string_view chunk = within_limit(pipe, {bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0});
+  if (!chunk.empty() && !write_patiently(pipe.destination.get(), chunk, kForEver)) pipe.read_end.reset();
   if (pipe.read_end.valid() && (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))) pipe.read_end.reset();
 }
 

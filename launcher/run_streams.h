@@ -6,8 +6,11 @@
 #include <poll.h>
 
 #include <array>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "broker/base/error.h"
@@ -25,6 +28,8 @@ namespace writ {
 struct OutputPipe {
   UniqueFd read_end;
   UniqueFd destination;
+  int number = 1;            // of the stream, for the tool
+  std::uint64_t passed = 0;  // bytes
 };
 
 // Opens /dev/null for every closed one of descriptors 0, 1 and 2. Call before anything else opens a descriptor: it
@@ -55,6 +60,10 @@ class RunStreams {
 
   void add_poll_entries(std::vector<pollfd>& entries);
   void handle_events(std::span<const pollfd> entries);
+  // With a limit of output: the stream on which more came than may, of which the rest was not passed on.
+  [[nodiscard]] std::optional<int> over_limit() const { return over_limit_; }
+  // Bytes of the longest stream that Writ passed on, where it counts them.
+  [[nodiscard]] std::uint64_t longest_output() const { return longest_; }
   // Everything the tool's processes wrote is passed on; call after they are dead.
   void drain();
 
@@ -67,12 +76,16 @@ class RunStreams {
   void use_input_copy(UniqueFd copy);
   void pass_on_input_offset() const;
   void copy(OutputPipe& pipe);
+  std::string_view within_limit(OutputPipe& pipe, std::string_view chunk);
 
   LandlockCoverage floor_ = LandlockCoverage::kWrites;
   std::array<int, 3> sources_{0, 1, 2};  // what the tool gets, by its number
   std::array<bool, 3> is_terminal_{};
   std::vector<UniqueFd> owned_;  // our copies of what the tool gets
   std::vector<OutputPipe> pipes_;
+  std::optional<std::uint64_t> output_limit_;
+  std::optional<int> over_limit_;
+  std::uint64_t longest_ = 0;
   UniqueFd input_file_;  // standard input as the person gave it, where the tool got a copy
   UniqueFd input_copy_;
   UniqueFd devpts_;

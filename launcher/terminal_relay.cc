@@ -48,24 +48,6 @@ bool may_be_job_control_shell(pid_t process) {
   return parsed.ec != std::errc{} || ((ignored >> (SIGTSTP - 1)) & 1U) != 0;
 }
 
-// As the terminal's own Ctrl-Z would: the whole process group with the default action, unless SIGTSTP was ignored from
-// the start (a shell without job control), where nobody would continue us.
-void stop_own_process_group() {
-  struct sigaction before {};
-  if (::sigaction(SIGTSTP, nullptr, &before) != 0 || before.sa_handler == SIG_IGN) return;
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  sigset_t only_stop;
-  sigset_t mask_before;
-  sigemptyset(&only_stop);
-  sigaddset(&only_stop, SIGTSTP);
-  ::sigaction(SIGTSTP, &standard, nullptr);
-  ::pthread_sigmask(SIG_UNBLOCK, &only_stop, &mask_before);
-  ::kill(0, SIGTSTP);  // returns after SIGCONT; at once in an orphaned process group, which the kernel does not stop
-  ::pthread_sigmask(SIG_SETMASK, &mask_before, nullptr);
-  ::sigaction(SIGTSTP, &before, nullptr);
-}
-
 // What comes from a pipe or file is data: no byte of it is a key, and it is not echoed.
 void make_input_transparent(termios& settings) {
   settings.c_iflag &= ~static_cast<tcflag_t>(ICRNL | INLCR | IGNCR | IXON | ISTRIP);
@@ -176,14 +158,14 @@ void TerminalRelay::on_window_change() {
 }
 
 void TerminalRelay::on_continue() {
-  take_over_if_ours();
+  if (!paused_) take_over_if_ours();
   on_window_change();  // it may have changed while we were stopped
 }
 
-void TerminalRelay::suspend_self() {
-  copy_output(0);
+void TerminalRelay::suspend_self(StopReach reach) {
+  if (!paused_) copy_output(0);
   user_.restore();
-  stop_own_process_group();
+  stop_self(reach);
   on_continue();
 }
 

@@ -34,6 +34,7 @@
 
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
+#include "launcher/stop_self.h"
 #include "launcher/terminal_output_filter.h"
 #include "launcher/user_terminal.h"
 
@@ -113,10 +114,10 @@ class TerminalRelay {
   // foreground. Both keys went to the tool as well. The caller kills the whole tree.
   [[nodiscard]] bool kill_requested() const { return kill_requested_; }
 
-  // The main process was stopped (waitid WSTOPPED): restores the terminal, stops our own process group as Ctrl-Z would
-  // have, and takes the terminal back when continued. The caller then continues the tool. Returns at once where
-  // nothing can stop us: SIGTSTP ignored since our start, or no shell that watches us.
-  void suspend_self();
+  // The main process was stopped (waitid WSTOPPED), or we shall stop for another reason: restores the terminal, stops
+  // our own process group as Ctrl-Z would have, or what `reach` says, and takes the terminal back when continued. The
+  // caller then continues the tool. Returns at once where nothing can stop us (stop_self.h).
+  void suspend_self(StopReach reach = StopReach::kProcessGroup);
 
   // Lets go of the terminal for somebody who asks the person something there, and takes it back: in between nothing is
   // read from it or written to it, and it has the settings from before the run. What the tool writes waits.

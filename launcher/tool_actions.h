@@ -7,6 +7,8 @@
 
 namespace writ {
 
+inline constexpr int kExitUnknownTool = 127;
+
 [[nodiscard]] int run_tool_list(const ToolOptions& options, const CeilingFile& ceiling);
 [[nodiscard]] int run_tool_show(const ToolOptions& options, const CeilingFile& ceiling);
 [[nodiscard]] int run_tool_call(const ToolOptions& options, const CeilingFile& ceiling);

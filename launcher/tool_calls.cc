@@ -1,27 +1,24 @@
-#include <poll.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <optional>
 #include <string>
 
 #include "broker/base/escape.h"
+#include "broker/base/json_escape.h"
 #include "broker/sandbox/launch.h"
 #include "launcher/message.h"
 #include "launcher/tool_actions.h"
 #include "launcher/tool_host.h"
 #include "launcher/tool_lines.h"
-#include "launcher/tool_manifests.h"
 
 namespace writ {
 namespace {
 
 constexpr int kExitRefused = 1;
-constexpr int kExitUnknownTool = 127;
 constexpr std::size_t kArgumentsLimit = std::size_t{2} << 20;
 constexpr std::size_t kReadyTools = 2;
 
@@ -60,6 +57,12 @@ JsonObject failure_json(const CallFailure& failure) {
   return object;
 }
 
+// A terminal would obey control characters, and show text in another order than it is in.
+std::string output_text(const JsonValue& value, unsigned indentation) {
+  std::string text = value.to_text(indentation) + "\n";
+  return ::isatty(STDOUT_FILENO) == 1 ? escape_json_text(text) : text;
+}
+
 int print_report(const ToolOptions& options, const CallReport& report) {
   const auto* failure = std::get_if<CallFailure>(&report.outcome);
   const int status = failure == nullptr ? 0 : exit_status_of(*failure);
@@ -68,9 +71,9 @@ int print_report(const ToolOptions& options, const CallReport& report) {
                             ? JsonObject().set("ok", true).set("value", std::get<JsonValue>(report.outcome))
                             : failure_json(*failure);
     object.set("requests", report.requests).set("refusals", report.refusals);
-    return print_result(JsonValue(std::move(object)).to_text(2) + "\n", status);
+    return print_result(output_text(JsonValue(std::move(object)), 2), status);
   }
-  if (failure == nullptr) return print_result(std::get<JsonValue>(report.outcome).to_text(2) + "\n", 0);
+  if (failure == nullptr) return print_result(output_text(std::get<JsonValue>(report.outcome), 2), 0);
   print_message(options.words.front() + ": " + failure->code +
                 (failure->message.empty() ? "" : ": " + escape_bytes(failure->message)));
   return status;
@@ -93,23 +96,21 @@ JsonObject answer_line(ToolHost& host, const std::string& line) {
   return JsonObject(answer.set("ok", false).set("code", failure.code).set("message", failure.message));
 }
 
-// Makes tools ready as long as no line is there.
-Status use_the_time(ToolHost& host, const ToolLines& lines) {
-  while (!lines.is_waiting()) {
-    WRIT_ASSIGN(const bool more, host.idle(kReadyTools));
-    if (!more) break;
-  }
-  return {};
+// Makes tools ready as long as no line is there. What fails may pass (no process, no descriptor left on the host), and
+// nobody waits for it: the next call tries again, and says so where it fails too.
+void use_the_time(ToolHost& host, const ToolLines& lines) {
+  while (!lines.is_waiting())
+    if (const auto more = host.idle(kReadyTools); !more || !*more) return;
 }
 
 Result<int> serve_lines(ToolHost& host) {
   ToolLines lines(STDIN_FILENO);
   for (;;) {
-    WRIT_TRY(use_the_time(host, lines));
+    use_the_time(host, lines);
     WRIT_ASSIGN(const std::optional<std::string> line, lines.next());
     if (!line) return 0;
     if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string text = JsonValue(answer_line(host, *line)).to_text() + "\n";
+    const std::string text = output_text(JsonValue(answer_line(host, *line)), 0);
     if (!write_patiently(STDOUT_FILENO, text, -1)) return fail_errno(errno, "cannot write to standard output");
   }
 }

@@ -23,6 +23,7 @@ constexpr std::string_view kFooter =
 
 constexpr std::string_view kCallFooter =
     "Prints the result as JSON. Why something was refused stands on standard error; the tool itself only learns that.\n"
+    "Secrets belong into --args-file: other users of this host can see what --args says.\n"
     "Without --subject the tool may do what the profile lets a program of yours do. With it, what the profile does "
     "not\n"
     "give needs a capability of that subject (writ caps).\n"
@@ -95,7 +96,7 @@ void add_options(CommandSpec& spec, Takes takes, ToolOptions& options) {
   if (takes == Takes::kShow || takes == Takes::kCall)
     spec.options.push_back({"NAME", "The tool", "", &options.words, Need::kRequired});
   if (takes == Takes::kCall) {
-    spec.options.push_back({"-a,--args", "Its arguments ({})", "JSON", &options.arguments});
+    spec.options.push_back({"-a,--args", "Its arguments ({}); others can see them", "JSON", &options.arguments});
     spec.options.push_back(
         {"--args-file", "Its arguments, from a file (- for standard input)", "FILE", &options.arguments_file});
   }

@@ -10,7 +10,7 @@ namespace writ {
 // Reads the words behind `writ tool`. Errors are printed.
 [[nodiscard]] Parsed<ToolOptions> parse_tool_options(const TypedWords& typed);
 
-// Returns the exit status. The caller must be single-threaded: `call` and `serve` start sandboxes.
+// Returns the exit status. The caller must be single-threaded: `call`, `serve` and `run` start sandboxes.
 [[nodiscard]] int run_tool_command(const ToolOptions& options, const CeilingFile& ceiling);
 
 }  // namespace writ

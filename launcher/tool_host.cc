@@ -2,20 +2,26 @@
 
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <span>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "broker/approval/approve_option.h"
 #include "broker/base/escape.h"
+#include "broker/kernel/broker_confinement.h"
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/landlock.h"
 #include "broker/mediation/protected_links.h"
+#include "broker/policy/policy_meet.h"
+#include "broker/sandbox/tool_process.h"
 #include "broker/store/store.h"
 #include "launcher/approval_queue.h"
 #include "launcher/caps_audit.h"
@@ -48,6 +54,25 @@ std::chrono::milliseconds waiting_time(const std::string& approve) {
   return (queue != nullptr ? *queue : AskQueue()).time_out;
 }
 
+// The descriptors of a tool are put in order by way of numbers beyond that of its program. The soft limit is raised for
+// that where it is made (tool_process.cc); the hard one nobody here can raise.
+Status check_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return fail_errno(errno, "cannot read the limit of open files");
+  if (limit.rlim_max >= kOpenFilesForStart) return {};
+  return fail(std::string("the hard limit of open files is ").append(std::to_string(limit.rlim_max)) +
+                  ", and sandboxes need " + std::to_string(kOpenFilesForStart),
+              "`ulimit -Hn` shows it; it is set in limits.conf(5) or by the service manager");
+}
+
+// What all of them allow.
+std::optional<AccessPolicy> bounds_together(std::span<const Bound> bounds) {
+  if (bounds.empty()) return std::nullopt;
+  Profile together = bounds.front().profile;
+  for (const Bound& bound : bounds.subspan(1)) together = meet(together, bound.profile, bound.name).profile;
+  return AccessPolicy::compile(together);
+}
+
 // What is not there, or is something else, a tool deals with; what it was not allowed is worth knowing.
 void print_refusal(std::string_view name, const Refusal& refusal) {
   if (refusal.failure.code != PrimitiveCode::kDenied) return;
@@ -63,9 +88,7 @@ class ToolHost::CapabilityObserver final : public AuthorityObserver {
  public:
   explicit CapabilityObserver(AuditSink& audit) : audit_(audit) {}
   Status record(const AuthorityEvent& event) override {
-    const bool person = event.actor.text().starts_with("user:");
-    with_capability_record(event, person ? ActingAs::kPerson : ActingAs::kSubject,
-                           [&](const AuditRecord& record) { (void)audit_.record(record); });
+    with_capability_record(event, [&](const AuditRecord& record) { (void)audit_.record(record); });
     if (audit_.settle()) return {};
     return fail("the audit log cannot be written");
   }
@@ -81,6 +104,7 @@ ToolHost::~ToolHost() = default;
 
 // Forks: everything here comes before policy and capabilities are read.
 Status ToolHost::start_processes() {
+  WRIT_TRY(check_file_limit());
   (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   std::signal(SIGPIPE, SIG_IGN);  // a command that does not read what it is sent is no reason to die
   if (!broker_.mount_authority)
@@ -92,6 +116,7 @@ Status ToolHost::start_processes() {
   starter_ = std::make_unique<LaunchedCommandStarter>(std::move(launcher));
   WRIT_ASSIGN(Spawner spawner, Spawner::start(broker_, NetworkStart::kOwn, kReadyInits));
   spawner_.emplace(std::move(spawner));
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit of the person's shell shall be an error of a call, not our death
   // Nobody of the same user reads our memory from here on.
   (void)::prctl(PR_SET_DUMPABLE, 0);
   return {};
@@ -113,6 +138,7 @@ Status ToolHost::read_policy(const CeilingFile& ceiling) {
   WRIT_ASSIGN(RunSetup setup, set_up_run(without_subject, std::move(person), ceiling));
   setup_.emplace(std::move(setup));
   policy_.emplace(AccessPolicy::compile(setup_->policy));
+  bounds_ = bounds_together(setup_->bounds);
   return {};
 }
 
@@ -137,12 +163,17 @@ Status ToolHost::open_approvals() {
 PersonsAnswer ToolHost::ask(QuestionDraft draft) {
   OneAnswer taker;
   questioner_->ask(++questions_, std::move(draft), taker);
+  bool withdrawn = false;
   while (!taker.answer()) {
-    std::vector<pollfd> entries;
+    std::vector<pollfd> entries{{withdrawn ? -1 : cancel_, POLLIN, 0}};
     approvals_->add_poll_entries(entries);
     const auto timeout = approvals_->poll_timeout();
     const std::int64_t wait = timeout ? std::min<std::int64_t>(timeout->count(), 60'000) : 60'000;
-    (void)::poll(entries.data(), entries.size(), static_cast<int>(wait));
+    const bool woken = ::poll(entries.data(), entries.size(), static_cast<int>(wait)) > 0;
+    if (woken && entries.front().revents != 0) {
+      questioner_->withdraw(questions_);
+      withdrawn = true;
+    }
     approvals_->serve();
     audit_->write_when_due();
   }
@@ -214,6 +245,7 @@ Status ToolHost::make_session() {
     options.command_sandbox.options.push_back("--manifest=" + path);
   }
   options.authority.policy = &*policy_;
+  options.authority.bounds = bounds_ ? &*bounds_ : nullptr;
   options.authority.workspace = setup_->workspace;
   options.authority.capabilities = capabilities_.get();
   options.authority.audit = audit_.get();
@@ -232,6 +264,16 @@ Status ToolHost::make_session() {
   return {};
 }
 
+// Every process that starts something is there. What comes now are bytes of tools, and of whoever calls them.
+Status ToolHost::confine() {
+  BrokerNeeds needs;
+  needs.stage = ::geteuid() == 0 ? BrokerStage::kServingToolsAsRoot : BrokerStage::kServingTools;
+  needs.calls = {BrokerSandboxes::kMore, BrokerSockets::kInternet, BrokerFiles::kToolsToo};
+  needs.landlock = BrokerLandlock::kMakesMounts;
+  WRIT_TRY(confine_broker(needs));
+  return {};
+}
+
 Result<std::unique_ptr<ToolHost>> ToolHost::create(const ToolOptions& options, const CeilingFile& ceiling) {
   std::unique_ptr<ToolHost> host(new ToolHost(options));
   WRIT_TRY(host->start_processes());
@@ -240,6 +282,7 @@ Result<std::unique_ptr<ToolHost>> ToolHost::create(const ToolOptions& options, c
   WRIT_TRY(host->open_capabilities());
   WRIT_TRY(host->open_approvals());
   WRIT_TRY(host->make_session());
+  WRIT_TRY(host->confine());
   return host;
 }
 

@@ -1,4 +1,4 @@
-// ToolHost: everything behind the calls of one `writ tool call` or `writ tool serve`: the broker with its spawner, the
+// ToolHost: everything behind the calls of one `writ tool call`, `serve` or `run`: the broker with its spawner, the
 // policy, the capabilities, whoever answers questions, the log, and the session that the calls belong to.
 //
 // Ownership: owns all of it. Threads: one. Make it before anything secret is read: parts of it are processes that are
@@ -31,6 +31,11 @@ class ToolHost {
 
   [[nodiscard]] ToolSession& session() { return *session_; }
   [[nodiscard]] CommandStarter& starter() { return *starter_; }
+  // Whose end (a pidfd, borrowed) ends what a request waits for.
+  void set_cancel(int descriptor) {
+    cancel_ = descriptor;
+    session_->set_cancel(descriptor);
+  }
   void write_when_due() { audit_->write_when_due(); }
   // For moments in which nobody waits: begins to make one tool ready while there are fewer than `count`, and writes
   // what is to be written. True: there is more to do. Errors: no sandbox can be made.
@@ -49,6 +54,7 @@ class ToolHost {
   [[nodiscard]] Result<CommandSandbox> command_sandbox() const;
   [[nodiscard]] Status make_tools();
   [[nodiscard]] Status make_session();
+  [[nodiscard]] Status confine();
   [[nodiscard]] PersonsAnswer ask(QuestionDraft draft);
 
   const ToolOptions& options_;
@@ -59,12 +65,14 @@ class ToolHost {
   std::optional<RunSetup> setup_;
   UniqueFd ownership_namespace_;
   std::optional<AccessPolicy> policy_;
+  std::optional<AccessPolicy> bounds_;  // nothing: there are none
   std::unique_ptr<RunAudit> audit_;
   std::unique_ptr<CapabilityObserver> observer_;
   std::unique_ptr<DurableAuthority> capabilities_;
   std::unique_ptr<RunApprovals> approvals_;
   std::optional<AuditedQuestioner> questioner_;
   std::uint64_t questions_ = 0;
+  int cancel_ = -1;
   std::unique_ptr<WarmTools> tools_;
   std::unique_ptr<ToolSession> session_;
 };

@@ -1,6 +1,7 @@
 // `writ tool run`: a program of one's own in an ordinary sandbox, with a broker socket.
 
 #include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "broker/base/escape.h"
 #include "broker/protocol/connection_state.h"
 #include "broker/protocol/message_channel.h"
 #include "broker/protocol/message_forms.h"
@@ -57,17 +57,8 @@ class ProgramConnection {
   }
 
   void answer(std::uint64_t id, const NamedArguments& request) {
-    auto reply = session_.request(request.name, request.arguments);
-    (void)state_.announce(reply ? MessageType::kReply : MessageType::kRefusal, id);
-    Status sent = reply ? channel_->send(reply_message(id, std::move(reply->value), std::move(reply->descriptors)),
-                                         SendWait::kNever)
-                        : refuse(id, reply.error().failure.code, reply.error().correlation);
-    if (!sent && sent.error().system_errno == EMSGSIZE) sent = refuse(id, PrimitiveCode::kTooLarge, "0");
+    const Status sent = send_answer(*channel_, state_, id, session_.request(request.name, request.arguments));
     if (!sent) close(sent.error().describe());
-  }
-
-  [[nodiscard]] Status refuse(std::uint64_t id, PrimitiveCode code, const std::string& correlation) {
-    return channel_->send(refusal_message(id, primitive_code_name(code), correlation), SendWait::kNever);
   }
 
   ToolSession& session_;
@@ -105,7 +96,7 @@ int exit_status_of(int pidfd) {
 
 int serve_program(ToolHost& host, UniqueFd socket, int program) {
   ProgramConnection connection(host.session(), std::move(socket));
-  host.session().set_cancel(program);
+  host.set_cancel(program);
   for (;;) {
     std::array<pollfd, 2> entries{{{program, POLLIN, 0}, {connection.descriptor(), POLLIN, 0}}};
     if (::poll(entries.data(), entries.size(), 1000) < 0 && errno != EINTR) return kExitWritFailed;
@@ -115,14 +106,34 @@ int serve_program(ToolHost& host, UniqueFd socket, int program) {
   }
 }
 
+// The program is in a session of its own, where nothing that is typed reaches it. A request may be waiting for a person
+// or the clock meanwhile, so the signals are passed on where they arrive: the end of the program ends that wait.
+volatile std::sig_atomic_t signalled_program = -1;  // a pidfd: not the number of a process that has taken its place
+volatile std::sig_atomic_t interrupts = 0;
+constexpr int kPatience = 2;  // interrupts that the run handles: the second one kills its sandbox
+
+extern "C" void pass_signal_on(int signal) {
+  const int before = errno;
+  if (signal == SIGINT) interrupts = interrupts + 1;
+  const bool impatient = interrupts > kPatience;
+  (void)::syscall(SYS_pidfd_send_signal, signalled_program, impatient ? SIGKILL : signal, nullptr, 0);
+  errno = before;
+}
+
+void pass_signals_to(int program) {
+  signalled_program = program;
+  struct sigaction passing {};
+  passing.sa_handler = pass_signal_on;
+  passing.sa_flags = SA_RESTART;
+  for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGHUP}) (void)::sigaction(signal, &passing, nullptr);
+}
+
 Result<int> run_program(const ToolOptions& options, ToolHost& host) {
   WRIT_ASSIGN(auto pair, MessageChannel::pair());
   WRIT_ASSIGN(const UniqueFd program,
               host.starter().start(run_arguments(options), {pair.second.get(), STDOUT_FILENO, STDERR_FILENO}));
   pair.second.reset();
-  // Ctrl-C is for the program, and for what waits for it only by its end.
-  std::signal(SIGINT, SIG_IGN);
-  std::signal(SIGQUIT, SIG_IGN);
+  pass_signals_to(program.get());
   return serve_program(host, std::move(pair.first), program.get());
 }
 

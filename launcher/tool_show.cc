@@ -10,8 +10,6 @@
 namespace writ {
 namespace {
 
-constexpr int kExitUnknownTool = 127;
-
 JsonArray authority_json(const ToolManifest& manifest) {
   JsonArray list;
   for (const ToolAuthority& entry : manifest.authority())

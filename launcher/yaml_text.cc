@@ -114,4 +114,10 @@ std::string yaml_size(std::uint64_t bytes) {
   return scaled(bytes, kUnits);
 }
 
+std::string yaml_thousandths(std::uint64_t thousandths) {
+  std::string digits = std::to_string(1000 + thousandths % 1000).substr(1);
+  while (!digits.empty() && digits.back() == '0') digits.pop_back();
+  return std::to_string(thousandths / 1000) + (digits.empty() ? "" : "." + digits);
+}
+
 }  // namespace writ

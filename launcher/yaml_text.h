@@ -22,6 +22,9 @@ namespace writ {
 // "64K", "2G", "1000": the largest unit that divides `bytes`.
 [[nodiscard]] std::string yaml_size(std::uint64_t bytes);
 
+// "2", "0.5": thousandths as a decimal number.
+[[nodiscard]] std::string yaml_thousandths(std::uint64_t thousandths);
+
 }  // namespace writ
 
 #endif  // WRIT_LAUNCHER_YAML_TEXT_H_

@@ -21,7 +21,7 @@ check() {
 
 sources() { find broker launcher tests tools \( -name '*.cc' -o -name '*.h' \) 2>/dev/null | sort; }
 format_check() { sources | xargs clang-format --dry-run -Werror; }
-shell_check() { shellcheck dev .ci/run scripts/*.sh && find tests -name '*.sh' -exec shellcheck {} +; }
+shell_check() { shellcheck dev .ci/run scripts/*.sh packaging/github-action/run.sh && find tests -name '*.sh' -exec shellcheck {} +; }
 completion_check() { shellcheck -s bash packaging/completion/writ.bash; }
 manual_check() { mandoc -T lint -W warning man/*.1; }
 

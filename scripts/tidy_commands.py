@@ -6,7 +6,7 @@ import json
 import re
 import sys
 
-NOT_FOR_CLANG = re.compile(r" -Winvalid-pch| -include [^ ]*cmake_pch\.hxx| -fpch-preprocess")
+NOT_FOR_CLANG = re.compile(r" -Winvalid-pch| -include [^ ]*cmake_pch\.hxx| -fpch-preprocess| -Wno-subobject-linkage")
 JOINED = re.compile(r'#include "([^"]+)"')
 
 

@@ -37,7 +37,7 @@ std::size_t bytes_held_by(const JsonValue& value) {
 }
 
 // Checks the payload and notes its size.
-MemoryResult<std::monostate> measure(AgentObject& object) {
+ObjectMemoryResult<std::monostate> measure(AgentObject& object) {
   if (is_deeper(object.payload, kObjectDepthLimit))
     return refuse(MemoryFlaw::kInvalid, "the payload has more than 24 arrays and objects inside each other");
   object.payload_bytes = object.payload.to_text().size();
@@ -48,7 +48,7 @@ MemoryResult<std::monostate> measure(AgentObject& object) {
   return std::monostate();
 }
 
-MemoryResult<std::monostate> check_draft(const ObjectDraft& draft) {
+ObjectMemoryResult<std::monostate> check_draft(const ObjectDraft& draft) {
   if (draft.name && (!is_object_name(*draft.name) || is_default_object_name(*draft.name)))
     return refuse(MemoryFlaw::kInvalid, "this is no name that an object can be given");
   const JsonValue metadata(draft.metadata);
@@ -59,7 +59,7 @@ MemoryResult<std::monostate> check_draft(const ObjectDraft& draft) {
 }
 
 // `payload` with `entry` in its list.
-MemoryResult<JsonValue> appended(const JsonValue& payload, std::string_view list_field, JsonValue entry) {
+ObjectMemoryResult<JsonValue> appended(const JsonValue& payload, std::string_view list_field, JsonValue entry) {
   const auto* object = std::get_if<JsonObject>(&payload.storage());
   if (object == nullptr) return refuse(MemoryFlaw::kWrongKind, "the payload is no object");
   const JsonValue* member = object->find(list_field);
@@ -74,7 +74,7 @@ MemoryResult<JsonValue> appended(const JsonValue& payload, std::string_view list
 
 }  // namespace
 
-MemoryResult<std::monostate> ObjectMemory::insert_namespace(const std::string& name, const Subject& owner) {
+ObjectMemoryResult<std::monostate> ObjectMemory::insert_namespace(const std::string& name, const Subject& owner) {
   if (namespaces_.size() >= kNamespaceCountLimit)
     return refuse(MemoryFlaw::kLimit, "there are 1000 namespaces already");
   if (!namespaces_.emplace(name, Namespace{owner, {}}).second)
@@ -82,13 +82,13 @@ MemoryResult<std::monostate> ObjectMemory::insert_namespace(const std::string& n
   return std::monostate();
 }
 
-MemoryResult<std::monostate> ObjectMemory::open_private_namespace(const std::string& name, const Subject& owner) {
+ObjectMemoryResult<std::monostate> ObjectMemory::open_private_namespace(const std::string& name, const Subject& owner) {
   if (!is_private_namespace_name(name)) return refuse(MemoryFlaw::kInvalid, "this is no name of a private namespace");
   const std::lock_guard lock(mutex_);
   return insert_namespace(name, owner);
 }
 
-MemoryResult<std::monostate> ObjectMemory::create_namespace(const std::string& name, const Subject& owner) {
+ObjectMemoryResult<std::monostate> ObjectMemory::create_namespace(const std::string& name, const Subject& owner) {
   if (!is_namespace_name(name)) return refuse(MemoryFlaw::kInvalid, "this is no name of a namespace");
   const std::lock_guard lock(mutex_);
   const std::string_view parent = parent_namespace(name);
@@ -97,13 +97,13 @@ MemoryResult<std::monostate> ObjectMemory::create_namespace(const std::string& n
   return insert_namespace(name, owner);
 }
 
-MemoryResult<std::monostate> ObjectMemory::check_room(std::size_t more_bytes) const {
+ObjectMemoryResult<std::monostate> ObjectMemory::check_room(std::size_t more_bytes) const {
   if (held_bytes_ + more_bytes > kMemoryBytesLimit)
     return refuse(MemoryFlaw::kLimit, "the memory holds 64 MiB already");
   return std::monostate();
 }
 
-MemoryResult<CreatedObject> ObjectMemory::create(ObjectDraft draft) {
+ObjectMemoryResult<CreatedObject> ObjectMemory::create(ObjectDraft draft) {
   if (auto checked = check_draft(draft); !checked) return tl::unexpected(std::move(checked.error()));
   AgentObject object{
       {},           draft.in_namespace,    {}, draft.type, std::move(draft.payload), std::move(draft.metadata), 1,
@@ -141,7 +141,7 @@ std::shared_ptr<const AgentObject> ObjectMemory::read(ObjectId id) const {
   return found == objects_.end() ? nullptr : found->second;
 }
 
-MemoryResult<std::vector<ObjectListing>> ObjectMemory::list(std::string_view in_namespace) const {
+ObjectMemoryResult<std::vector<ObjectListing>> ObjectMemory::list(std::string_view in_namespace) const {
   const std::lock_guard lock(mutex_);
   const auto home = namespaces_.find(in_namespace);
   if (home == namespaces_.end()) return refuse(MemoryFlaw::kNotFound, "there is no such namespace");
@@ -155,8 +155,8 @@ MemoryResult<std::vector<ObjectListing>> ObjectMemory::list(std::string_view in_
   return listing;
 }
 
-MemoryResult<std::uint64_t> ObjectMemory::append(ObjectId id, std::string_view list_field, JsonValue entry,
-                                                 std::optional<std::uint64_t> expected) {
+ObjectMemoryResult<std::uint64_t> ObjectMemory::append(ObjectId id, std::string_view list_field, JsonValue entry,
+                                                       std::optional<std::uint64_t> expected) {
   if (is_deeper(entry, kObjectDepthLimit)) return refuse(MemoryFlaw::kInvalid, "the entry is too deep");
   if (entry.to_text().size() > kObjectEntryLimit)
     return refuse(MemoryFlaw::kTooLarge, "the entry is larger than 32 KiB");
@@ -167,7 +167,7 @@ MemoryResult<std::uint64_t> ObjectMemory::append(ObjectId id, std::string_view l
   if (object.change == ObjectChange::kImmutable) return refuse(MemoryFlaw::kWrongKind, "the object is immutable");
   if (expected && *expected != object.version)
     return refuse(MemoryFlaw::kConflict, "the object was changed in the meantime");
-  MemoryResult<JsonValue> payload = appended(object.payload, list_field, std::move(entry));
+  ObjectMemoryResult<JsonValue> payload = appended(object.payload, list_field, std::move(entry));
   if (!payload) return tl::unexpected(std::move(payload.error()));
   AgentObject changed = object;
   changed.payload = std::move(*payload);
@@ -178,7 +178,7 @@ MemoryResult<std::uint64_t> ObjectMemory::append(ObjectId id, std::string_view l
   return found->second->version;
 }
 
-MemoryResult<std::uint64_t> ObjectMemory::rename(ObjectId id, const std::string& name) {
+ObjectMemoryResult<std::uint64_t> ObjectMemory::rename(ObjectId id, const std::string& name) {
   if (!is_object_name(name) || is_default_object_name(name))
     return refuse(MemoryFlaw::kInvalid, "this is no name that an object can be given");
   const std::lock_guard lock(mutex_);
@@ -231,7 +231,7 @@ std::size_t ObjectMemory::release_all(const Subject& owner, std::optional<Object
   return released;
 }
 
-MemoryResult<std::monostate> ObjectMemory::release(ObjectId id) {
+ObjectMemoryResult<std::monostate> ObjectMemory::release(ObjectId id) {
   const std::lock_guard lock(mutex_);
   const auto found = objects_.find(id.number);
   if (found == objects_.end()) return no_object();

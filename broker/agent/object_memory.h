@@ -55,7 +55,7 @@ struct MemoryFailure {
 };
 
 template <class T>
-using MemoryResult = tl::expected<T, MemoryFailure>;
+using ObjectMemoryResult = tl::expected<T, MemoryFailure>;
 
 struct CreatedObject {
   ObjectId id;
@@ -73,32 +73,32 @@ class ObjectMemory {
   ObjectMemory& operator=(const ObjectMemory&) = delete;
 
   // Makes the private namespace of `owner`. Errors: kInvalid, kExists, kLimit.
-  MemoryResult<std::monostate> open_private_namespace(const std::string& name, const Subject& owner);
+  ObjectMemoryResult<std::monostate> open_private_namespace(const std::string& name, const Subject& owner);
   // Makes a namespace that is shared by whoever is authorised. Errors: the same; kNotFound: the one above is not there.
-  MemoryResult<std::monostate> create_namespace(const std::string& name, const Subject& owner);
+  ObjectMemoryResult<std::monostate> create_namespace(const std::string& name, const Subject& owner);
 
   // Errors: kInvalid, kNotFound (the namespace), kExists (the name), kTooLarge, kLimit.
-  MemoryResult<CreatedObject> create(ObjectDraft draft);
+  ObjectMemoryResult<CreatedObject> create(ObjectDraft draft);
 
   [[nodiscard]] std::optional<ObjectId> find(std::string_view in_namespace, std::string_view name) const;
   // The object as it is now, which later changes do not touch, or nullptr.
   [[nodiscard]] std::shared_ptr<const AgentObject> read(ObjectId id) const;
   // In the order of their making. Error: kNotFound.
-  [[nodiscard]] MemoryResult<std::vector<ObjectListing>> list(std::string_view in_namespace) const;
+  [[nodiscard]] ObjectMemoryResult<std::vector<ObjectListing>> list(std::string_view in_namespace) const;
 
   // Adds `entry` at the end of the list that the payload's member `list_field` is; a member that is not there becomes a
   // list. Returns the new version. `expected`: the version that it must have. Errors: kNotFound, kConflict, kTooLarge,
   // kLimit, kInvalid; kWrongKind: the object is immutable, its payload is no object, or the member is no list.
-  MemoryResult<std::uint64_t> append(ObjectId id, std::string_view list_field, JsonValue entry,
-                                     std::optional<std::uint64_t> expected = std::nullopt);
+  ObjectMemoryResult<std::uint64_t> append(ObjectId id, std::string_view list_field, JsonValue entry,
+                                           std::optional<std::uint64_t> expected = std::nullopt);
   // Immutable objects too: a name is not content. Returns the new version. Errors: kInvalid, kNotFound, kExists.
-  MemoryResult<std::uint64_t> rename(ObjectId id, const std::string& name);
+  ObjectMemoryResult<std::uint64_t> rename(ObjectId id, const std::string& name);
 
   // `owner` ends: its objects and its private namespace go; `result` stays, as a result, until it is released.
   // Returns how many objects went.
   std::size_t release_all(const Subject& owner, std::optional<ObjectId> result = std::nullopt);
   // Error: kNotFound.
-  MemoryResult<std::monostate> release(ObjectId id);
+  ObjectMemoryResult<std::monostate> release(ObjectId id);
 
   [[nodiscard]] std::size_t object_count() const;
   [[nodiscard]] std::size_t held_bytes() const;
@@ -110,8 +110,8 @@ class ObjectMemory {
   };
   using Objects = std::map<std::uint64_t, std::shared_ptr<const AgentObject>>;
 
-  MemoryResult<std::monostate> insert_namespace(const std::string& name, const Subject& owner);
-  MemoryResult<std::monostate> check_room(std::size_t more_bytes) const;
+  ObjectMemoryResult<std::monostate> insert_namespace(const std::string& name, const Subject& owner);
+  ObjectMemoryResult<std::monostate> check_room(std::size_t more_bytes) const;
   void replace(Objects::iterator place, AgentObject object);
   void erase(Objects::iterator place);
 

@@ -1,7 +1,6 @@
 #include "broker/approval/answering_program.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,18 +9,9 @@
 #include <csignal>
 #include <utility>
 
-#include "broker/base/escape.h"
-#include "broker/kernel/acting_identity.h"
-#include "broker/kernel/descriptor_table.h"
-#include "broker/kernel/pid_namespace.h"
-#include "broker/kernel/raw_syscall.h"
-
 namespace writ {
 namespace {
 
-constexpr int kCannotExecute = 127;  // as shells say it
-constexpr unsigned kFirstForeign = 3;
-constexpr int kLastSignal = 64;
 constexpr std::string_view kSystemPath = "PATH=/usr/local/bin:/usr/bin:/bin";
 constexpr auto kPassedVariables = std::to_array<std::string_view>(
     {"HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TZ", "DISPLAY", "XAUTHORITY",
@@ -41,48 +31,6 @@ Result<Pipe> make_pipe() {
 // Each end of a pipe is an open file of its own: the other end, the program's, stays as programs expect it.
 void make_nonblocking(const UniqueFd& end) { (void)::fcntl(end.get(), F_SETFL, O_NONBLOCK); }
 
-// The signal dispositions and the mask that a new program expects; exec keeps what is ignored.
-void reset_signals() {
-  struct sigaction usual {};
-  usual.sa_handler = SIG_DFL;
-  for (int number = 1; number <= kLastSignal; ++number) (void)::sigaction(number, &usual, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-struct ChildStart {
-  std::array<int, 3> streams;
-  const char* path;
-  char* const* arguments;
-  char* const* environment;
-  pid_t parent;
-};
-
-// A forked copy of this process until exec: what allocates was done before.
-[[noreturn]] void become_program(const ChildStart& start) {
-  raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  if (raw_syscall(SYS_getppid) != start.parent) raw_syscall(SYS_exit_group, kCannotExecute);
-  raw_syscall(SYS_setsid);
-  // The pipes were made while 0, 1 and 2 were open (main.cc), so no number is overwritten before its turn.
-  for (int number = 0; number < 3; ++number)
-    if (raw_syscall(SYS_dup3, start.streams[static_cast<std::size_t>(number)], number, 0) < 0)
-      raw_syscall(SYS_exit_group, kCannotExecute);
-  if (close_descriptors_from(kFirstForeign) < 0) raw_syscall(SYS_exit_group, kCannotExecute);
-  reset_signals();
-  raw_syscall(SYS_execve, start.path, start.arguments, start.environment);
-  raw_syscall(SYS_exit_group, kCannotExecute);
-  for (;;) raw_syscall(SYS_pause);
-}
-
-std::vector<char*> pointers_to(std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  pointers.reserve(texts.size() + 1);
-  for (std::string& text : texts) pointers.push_back(text.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 std::string_view name_of(std::string_view variable) { return variable.substr(0, variable.find('=')); }
 
 }  // namespace
@@ -97,28 +45,14 @@ std::vector<std::string> answering_environment(const char* const* environment) {
   return passed;
 }
 
-Result<AnsweringProgram> AnsweringProgram::start(const ProgramToAsk& program, std::string question) {
+Result<AnsweringProgram> AnsweringProgram::start(ProgramStarter& starter, std::string question) {
   WRIT_ASSIGN(Pipe input, make_pipe());
   WRIT_ASSIGN(Pipe output, make_pipe());
   WRIT_ASSIGN(Pipe complaint, make_pipe());
-  std::vector<std::string> words{program.path};
-  std::vector<std::string> variables = program.environment;
-  const std::vector<char*> arguments = pointers_to(words);
-  const std::vector<char*> environment = pointers_to(variables);
-  const ChildStart start{{input.read.get(), output.write.get(), complaint.write.get()},
-                         words.front().c_str(),
-                         arguments.data(),
-                         environment.data(),
-                         ::getpid()};
-  // A mediated call may have left root's broker acting as the tool: the program is the person's.
-  ActingIdentity::step_back();
-  int pidfd = -1;
-  const long child = fork_into_namespaces(0, &pidfd);
-  if (child == 0) become_program(start);
-  if (child < 0) return fail_errno(static_cast<int>(-child), "cannot start " + quote_bytes(program.path));
+  WRIT_ASSIGN(StartedProgram started, starter.run({input.read.get(), output.write.get(), complaint.write.get()}));
   AnsweringProgram running;
-  running.pid_ = static_cast<pid_t>(child);
-  running.pidfd_.reset(pidfd);
+  running.pid_ = started.pid;
+  running.pidfd_ = std::move(started.pidfd);
   running.to_ = std::move(input.write);
   running.output_ = std::move(output.read);
   running.complaint_ = std::move(complaint.read);

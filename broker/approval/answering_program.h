@@ -22,16 +22,11 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/approval/program_starter.h"
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
 
 namespace writ {
-
-// What is executed: an absolute path, and the environment as "NAME=value".
-struct ProgramToAsk {
-  std::string path;
-  std::vector<std::string> environment;
-};
 
 // What such a program gets of `environment` (environ(7), ends with nullptr): where the person is found (home, display,
 // session bus) and the language. Everything else could carry secrets or change how the program is loaded. PATH is the
@@ -52,9 +47,9 @@ class AnsweringProgram {
   static constexpr std::size_t kComplaintLimit = 65536;  // bytes of standard error
   static constexpr std::size_t kComplaintKept = 300;     // of these, so many are kept
 
-  // Starts `program` and queues `question` for its standard input. Errors: no process, no descriptor. A program that
-  // cannot be executed is not one of them: it ends with the status 127.
-  [[nodiscard]] static Result<AnsweringProgram> start(const ProgramToAsk& program, std::string question);
+  // Has `starter` start its program and queues `question` for its standard input. Errors: no process, no descriptor. A
+  // program that cannot be executed is not one of them: it ends with the status 127.
+  [[nodiscard]] static Result<AnsweringProgram> start(ProgramStarter& starter, std::string question);
 
   ~AnsweringProgram();
   AnsweringProgram(AnsweringProgram&& other) noexcept;

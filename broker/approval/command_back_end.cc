@@ -135,7 +135,8 @@ void CommandBackEnd::start_programs(ApprovalTime now) {
 }
 
 void CommandBackEnd::start_program(QuestionId id, ApprovalTime now) {
-  auto program = AnsweringProgram::start(program_, question_line(*queue_.find(id), limits_.time_out));
+  if (!starter_) return queue_.answer(id, denial(ApprovalCause::kCommand, starter_.error().describe()));
+  auto program = AnsweringProgram::start(*starter_, question_line(*queue_.find(id), limits_.time_out));
   if (!program) return queue_.answer(id, denial(ApprovalCause::kCommand, program.error().describe()));
   queue_.begin(id, now);
   running_.emplace(id, std::move(*program));

@@ -38,8 +38,10 @@ class CommandBackEnd final : public ApprovalBackEnd {
  public:
   static constexpr std::size_t kProgramsAtOnce = 4;
 
+  // Forks the starter of the program: while there is one thread. Should there be none, every question is denied with
+  // the reason.
   CommandBackEnd(ProgramToAsk program, const ApprovalLimits& limits)
-      : program_(std::move(program)), limits_(limits), queue_(limits) {}
+      : starter_(ProgramStarter::start(std::move(program))), limits_(limits), queue_(limits) {}
 
   void submit(ApprovalQuestion question, ApprovalTime now) override;
   void cancel(QuestionId id, ApprovalCause cause) override;
@@ -56,7 +58,7 @@ class CommandBackEnd final : public ApprovalBackEnd {
   void start_programs(ApprovalTime now);
   void start_program(QuestionId id, ApprovalTime now);
 
-  ProgramToAsk program_;
+  Result<ProgramStarter> starter_;
   ApprovalLimits limits_;
   QuestionQueue queue_;
   std::deque<QuestionId> unasked_;

@@ -20,6 +20,7 @@ struct DelegateOperation {
 struct RevokeOperation {
   Actor actor;
   CapabilityId id;
+  std::string reason{};  // for the observer
 };
 struct ReserveOperation {
   CapabilityRequest request;

@@ -66,7 +66,7 @@ class Changes {
     return insert(table_.delegate(operation.actor, operation.parent, operation.draft, time_));
   }
   Outcome operator()(const RevokeOperation& operation) {
-    if (Status revoked = table_.revoke(operation.actor, operation.id, time_); !revoked)
+    if (Status revoked = table_.revoke(operation.actor, operation.id, time_, operation.reason); !revoked)
       return Result<AuthorityAnswer>(tl::unexpected(std::move(revoked.error())));
     WRIT_TRY(rows_.set_status(operation.id, CapabilityStatus::kRevoked, change_));
     return done();
@@ -247,8 +247,8 @@ Result<Capability> DurableAuthority::delegate(const Subject& actor, const Capabi
   return std::get<Capability>(std::move(answer));
 }
 
-Status DurableAuthority::revoke(const Actor& actor, const CapabilityId& id) {
-  WRIT_TRY(apply_one(*this, RevokeOperation{actor, id}));
+Status DurableAuthority::revoke(const Actor& actor, const CapabilityId& id, std::string reason) {
+  WRIT_TRY(apply_one(*this, RevokeOperation{actor, id, std::move(reason)}));
   return {};
 }
 

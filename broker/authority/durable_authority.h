@@ -46,7 +46,7 @@ class DurableAuthority {
   // As in CapabilityTable. Errors: what the rules refuse, or of the store.
   [[nodiscard]] Result<Capability> grant(const Actor& actor, CapabilityDraft draft);
   [[nodiscard]] Result<Capability> delegate(const Subject& actor, const CapabilityId& parent, CapabilityDraft draft);
-  [[nodiscard]] Status revoke(const Actor& actor, const CapabilityId& id);
+  [[nodiscard]] Status revoke(const Actor& actor, const CapabilityId& id, std::string reason = {});
   [[nodiscard]] Result<CapabilityDecision> decide(const CapabilityRequest& request);
   [[nodiscard]] Result<CapabilityExplanation> explain(const CapabilityRequest& request);
   [[nodiscard]] Result<ReserveAnswer> reserve(CapabilityRequest request);

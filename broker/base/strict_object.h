@@ -21,6 +21,11 @@ class StrictObject {
   // Error: `value` is no object. `place` is where it stands: "constraints.binding".
   [[nodiscard]] static Result<StrictObject> open(const JsonValue& value, std::string place);
 
+  // Of what is known to be one.
+  [[nodiscard]] static StrictObject of(const JsonObject& object, std::string place) {
+    return StrictObject(object, std::move(place));
+  }
+
   // A member that is absent or null is nothing.
   [[nodiscard]] Result<std::optional<std::string>> optional_text(std::string_view key);
   [[nodiscard]] Result<std::optional<std::int64_t>> optional_integer(std::string_view key);  // 0 or more

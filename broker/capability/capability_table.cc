@@ -43,7 +43,7 @@ Status CapabilityTable::record(const AuthorityEvent& event) {
   return recorded;
 }
 
-Result<Capability> CapabilityTable::publish(AuthorityEventKind kind, const Subject& actor, Capability capability) {
+Result<Capability> CapabilityTable::publish(AuthorityEventKind kind, const Actor& actor, Capability capability) {
   WRIT_TRY(record({kind, capability, actor}));
   index_.put(capability);
   return capability;
@@ -54,12 +54,12 @@ Result<Capability> CapabilityTable::grant(const Actor& actor, CapabilityDraft dr
   const std::int64_t now = clock_.observe(time);
   WRIT_TRY(check_draft(draft, now));
   if (actor.as == ActingAs::kPerson)
-    return publish(AuthorityEventKind::kIssued, actor.subject, made(actor.subject, std::move(draft), now));
+    return publish(AuthorityEventKind::kIssued, actor, made(actor.subject, std::move(draft), now));
   WRIT_ASSIGN(const TransferBounds bounds, check_grant(index_, actor.subject, draft, now));
   Capability capability = made(actor.subject, std::move(draft), now);
   apply_bounds(capability, bounds);
   capability.issuer_capability = bounds.source;
-  return publish(AuthorityEventKind::kGranted, actor.subject, std::move(capability));
+  return publish(AuthorityEventKind::kGranted, actor, std::move(capability));
 }
 
 Result<Capability> CapabilityTable::delegate(const Subject& actor, const CapabilityId& parent_id, CapabilityDraft draft,
@@ -80,10 +80,11 @@ Result<Capability> CapabilityTable::delegate(const Subject& actor, const Capabil
   apply_bounds(capability, bounds);
   capability.parent = bounds.source;
   capability.issuer_capability = bounds.source;
-  return publish(AuthorityEventKind::kDelegated, actor, std::move(capability));
+  return publish(AuthorityEventKind::kDelegated, Actor{actor, ActingAs::kSubject}, std::move(capability));
 }
 
-Status CapabilityTable::revoke(const Actor& actor, const CapabilityId& id, const AuthorityTime& time) {
+Status CapabilityTable::revoke(const Actor& actor, const CapabilityId& id, const AuthorityTime& time,
+                               std::string_view reason) {
   const std::lock_guard lock(mutex_);
   const std::int64_t now = clock_.observe(time);
   const Capability* capability = index_.find(id);
@@ -91,7 +92,7 @@ Status CapabilityTable::revoke(const Actor& actor, const CapabilityId& id, const
   if (actor.as == ActingAs::kSubject) WRIT_TRY(check_revocation(index_, actor.subject, *capability, now));
   if (!capability->revocable) return fail(id_text(id) + " is not revocable");
   if (capability->status == CapabilityStatus::kRevoked) return {};
-  WRIT_TRY(record({AuthorityEventKind::kRevoked, *capability, actor.subject}));
+  WRIT_TRY(record({AuthorityEventKind::kRevoked, *capability, actor, reason}));
   index_.set_status(id, CapabilityStatus::kRevoked);
   return {};
 }

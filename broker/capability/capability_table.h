@@ -24,20 +24,6 @@ namespace writ {
 enum class AuthorityEventKind : std::uint8_t { kIssued, kGranted, kDelegated, kRevoked };
 inline constexpr std::array<std::string_view, 4> kAuthorityEventNames = {"issued", "granted", "delegated", "revoked"};
 
-struct AuthorityEvent {
-  AuthorityEventKind kind = AuthorityEventKind::kIssued;
-  const Capability& capability;
-  const Subject& actor;  // who did it
-};
-
-// Writes down what happens. What it fails to write down does not happen.
-class AuthorityObserver {
- public:
-  virtual ~AuthorityObserver() = default;
-  // Called with the table's lock held, before the event; must not call the table.
-  [[nodiscard]] virtual Status record(const AuthorityEvent& event) = 0;
-};
-
 // Whether somebody acts with the authority of the person who runs Writ, or with their own capabilities only. Only the
 // caller's code can say so; no name does.
 enum class ActingAs : std::uint8_t {
@@ -48,6 +34,21 @@ enum class ActingAs : std::uint8_t {
 struct Actor {
   Subject subject;
   ActingAs as = ActingAs::kSubject;
+};
+
+struct AuthorityEvent {
+  AuthorityEventKind kind = AuthorityEventKind::kIssued;
+  const Capability& capability;
+  const Actor& actor;         // who did it
+  std::string_view reason{};  // of kRevoked: why; may be empty
+};
+
+// Writes down what happens. What it fails to write down does not happen.
+class AuthorityObserver {
+ public:
+  virtual ~AuthorityObserver() = default;
+  // Called with the table's lock held, before the event; must not call the table.
+  [[nodiscard]] virtual Status record(const AuthorityEvent& event) = 0;
 };
 
 enum class EffectOutcome : std::uint8_t {
@@ -79,7 +80,8 @@ class CapabilityTable {
                                             const AuthorityTime& time);
   // Takes a capability back, for good; what was delegated from it ends with it. Errors: check_revocation(); for a
   // person only: it is not revocable. Revoking again changes nothing.
-  [[nodiscard]] Status revoke(const Actor& actor, const CapabilityId& id, const AuthorityTime& time);
+  [[nodiscard]] Status revoke(const Actor& actor, const CapabilityId& id, const AuthorityTime& time,
+                              std::string_view reason = {});
 
   [[nodiscard]] CapabilityDecision decide(const CapabilityRequest& request, const AuthorityTime& time);
   [[nodiscard]] CapabilityExplanation explain(const CapabilityRequest& request, const AuthorityTime& time);
@@ -112,7 +114,7 @@ class CapabilityTable {
     Reservation reservation;
   };
 
-  [[nodiscard]] Result<Capability> publish(AuthorityEventKind kind, const Subject& actor, Capability capability);
+  [[nodiscard]] Result<Capability> publish(AuthorityEventKind kind, const Actor& actor, Capability capability);
   [[nodiscard]] Status record(const AuthorityEvent& event);
   [[nodiscard]] Capability made(const Subject& issuer, CapabilityDraft draft, std::int64_t now);
 

@@ -3,8 +3,8 @@
 //   broker → stub   jit_start_message()
 //   stub → broker   {"syscall":{"id":1,"name":"filesystem.read_text","arguments":{…}}}
 //   broker → stub   {"reply":{"id":1,"value":…}}   or {"reply":{"id":1,"refused":{"code":"denied","correlation":"…"}}}
-//   stub → broker   {"result":…}   {"error":{"message":"…"}}   shell only: {"output":"what was printed, in
-//   hexadecimal"}
+//   stub → broker   {"result":…}   {"error":{"message":"…"}}
+//                   shell only: {"output":"what was printed, in hexadecimal"}
 //
 // The other end is the tool's: every byte is checked. Whatever is not exactly the above, in this order, ends the
 // conversation, and it says nothing more: a message before the start, an id that is not the next one, a member that is
@@ -29,8 +29,8 @@ namespace writ {
 inline constexpr std::size_t kJitLineLimit = 256 * 1024;
 inline constexpr std::size_t kJitStreamLimit = 1024 * 1024;  // from the stub, in all
 inline constexpr std::size_t kJitCallLimit = 64;
-inline constexpr std::size_t kJitReplyLimit =
-    2 * 1024 * 1024;                                   // of one value; longer ones are for the caller to refuse
+// Of one value; longer ones are for the caller to refuse.
+inline constexpr std::size_t kJitReplyLimit = 2 * 1024 * 1024;
 inline constexpr std::size_t kJitMessageLimit = 4096;  // of what a tool says about its failure
 
 enum class JitBreach : std::uint8_t { kProtocol, kTooLong, kTooManyCalls };

@@ -4,10 +4,10 @@
 // runs it: what the tool prints goes to standard error. It has no authority and guards nothing: a tool that speaks on
 // the channel itself is as far as before (jit_conversation.h). Pure; any thread.
 //
-//   python      def run(args, libos)             libos.syscall(name, args) → value; raises libos.Refused (code,
-//   correlation) javascript  async function run(args, libos)  await libos.syscall(name, args) → value; throws
-//   LibosRefused (code, …);
-//                                                a function of the script, or module.exports.run
+//   python      def run(args, libos)
+//               libos.syscall(name, args) → value; raises libos.Refused (code, correlation)
+//   javascript  async function run(args, libos), of the script or module.exports.run
+//               await libos.syscall(name, args) → value; throws LibosRefused (code, correlation)
 //   shell       the script itself                $LIBOS_ARGUMENTS is the JSON text of the arguments (not exported);
 //                                                `libos_syscall NAME JSON` prints the value as JSON text, status 0; or
 //                                                the refusal {"code", "correlation"}, status 1; or nothing, status 2.

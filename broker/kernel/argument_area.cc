@@ -1,7 +1,12 @@
 #include "broker/kernel/argument_area.h"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
+#include <string_view>
+
+extern char** environ;
 
 namespace writ {
 namespace {
@@ -25,6 +30,15 @@ char* end_of(char* text) { return text + std::strlen(text) + 1; }
   for (char** entry = environment; *entry != nullptr; ++entry) area.end = end_of(*entry);
 }
 
+constexpr auto kKeptVariables =
+    std::to_array<std::string_view>({"TZ", "TZDIR", "TERM", "COLUMNS", "LINES", "NO_COLOR", "LANG", "LANGUAGE",
+                                     "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LC_TIME", "HOME", "PATH", "TMPDIR"});
+
+bool is_kept(std::string_view variable) {
+  const std::string_view name = variable.substr(0, variable.find('='));
+  return std::find(kKeptVariables.begin(), kKeptVariables.end(), name) != kKeptVariables.end();
+}
+
 }  // namespace
 
 void blank_argument_area(const char* title) {
@@ -36,6 +50,18 @@ void blank_argument_area(const char* title) {
   // A last byte that is not zero makes the kernel show a title, up to its first zero (fs/proc/base.c: get_mm_cmdline);
   // without it the length of what was there would show.
   area.end_of_arguments[-1] = '.';
+}
+
+void forget_environment() {
+  if (environ == nullptr) return;
+  char** kept = environ;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (is_kept(*entry))
+      *kept++ = *entry;
+    else
+      ::explicit_bzero(*entry, std::strlen(*entry));
+  }
+  *kept = nullptr;
 }
 
 }  // namespace writ

@@ -9,6 +9,11 @@ namespace writ {
 // fork and exec; never in a process that shares its memory.
 void blank_argument_area(const char* title);
 
+// Overwrites the calling process's environment with zeros and takes it out of environ, but for the variables that
+// libraries look at later and that hold no secret (TZ, TERM, LANG …). What getenv(3) returned for the others is empty
+// afterwards. Not while another thread reads the environment.
+void forget_environment();
+
 }  // namespace writ
 
 #endif  // WRIT_BROKER_KERNEL_ARGUMENT_AREA_H_

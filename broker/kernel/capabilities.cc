@@ -71,22 +71,44 @@ long drop_every_capability() {
   return sets_are_empty() && bounding_set_is_empty() ? 0 : -ENOTRECOVERABLE;
 }
 
-long keep_only_mount_authority() {
+namespace {
+
+long keep_capabilities(std::uint32_t low) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   std::array<__user_cap_data_struct, 2> sets{};
-  sets[0].effective = sets[0].permitted = 1u << CAP_SYS_ADMIN;
+  sets[0].effective = sets[0].permitted = low;
   return raw_syscall(SYS_capset, &header, sets.data());
 }
+
+}  // namespace
+
+long keep_only_mount_authority() { return keep_capabilities(1u << CAP_SYS_ADMIN | 1u << CAP_SETPCAP); }
+long keep_only_identity_authority() { return keep_capabilities(1u << CAP_SETFCAP); }
+long keep_no_capability() { return keep_capabilities(0); }
 
 namespace {
 
 // DAC_OVERRIDE, FOWNER: what a tool made belongs to another user. KILL: so do its processes. SETUID, SETGID: a
-// mediating broker acts as the tool on files; they come last, for the other stages are a prefix.
-constexpr std::array<cap_value_t, 5> kRootBroker = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETUID, CAP_SETGID};
+// mediating broker acts as the tool on files, and a serving one maps identities. CHOWN, SYS_ADMIN: views. SETFCAP: a
+// map that holds the namespace's own uid 0 (user_namespaces(7)).
+constexpr std::array<cap_value_t, 8> kRootBroker = {CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL,    CAP_SETUID,
+                                                    CAP_SETGID,       CAP_CHOWN,  CAP_SETFCAP, CAP_SYS_ADMIN};
 
 std::span<const cap_value_t> kept_capabilities(BrokerStage stage) {
-  constexpr std::array<std::size_t, 3> kCounts = {0, 3, 5};  // in the order of BrokerStage
-  return std::span(kRootBroker).first(kCounts[static_cast<std::size_t>(stage)]);
+  const std::span<const cap_value_t> all(kRootBroker);
+  switch (stage) {
+    case BrokerStage::kSupervising:
+      return {};
+    case BrokerStage::kSupervisingAsRoot:
+      return all.first(3);
+    case BrokerStage::kMediatingAsRoot:
+      return all.first(5);
+    case BrokerStage::kServingTools:
+      return all.last(1);
+    case BrokerStage::kServingToolsAsRoot:
+      return all;
+  }
+  return {};
 }
 
 // Without these no tool of root's can be made somebody else: its ids, its private directories, its bounding set.
@@ -99,7 +121,14 @@ std::string capability_name(cap_value_t capability) {
   return text;
 }
 
+// Without CAP_SETPCAP it stays as it is: a host without user namespaces gives an ordinary user nothing to lose, and
+// no_new_privs keeps every program from taking anything out of it.
 Status reduce_bounding_set(std::span<const cap_value_t> kept) {
+  const cap_t current = cap_get_proc();
+  cap_flag_value_t held = CAP_CLEAR;
+  cap_get_flag(current, CAP_SETPCAP, CAP_EFFECTIVE, &held);
+  cap_free(current);
+  if (held == CAP_CLEAR) return {};
   for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; ++capability) {
     const bool keep = std::find(kept.begin(), kept.end(), capability) != kept.end();
     if (!keep && cap_get_bound(capability) == 1 && cap_drop_bound(capability) != 0)
@@ -125,9 +154,22 @@ Status require_launcher_capabilities() {
               "run Writ as an ordinary user, or give the container these capabilities (docker: --cap-add)");
 }
 
+std::vector<std::string> held_capabilities() {
+  std::vector<std::string> names;
+  const cap_t current = cap_get_proc();
+  for (cap_value_t capability = 0; capability < kCapabilityLimit; ++capability) {
+    cap_flag_value_t held = CAP_CLEAR;
+    if (cap_get_flag(current, capability, CAP_EFFECTIVE, &held) != 0) break;  // beyond what the library knows
+    if (held == CAP_SET) names.push_back(capability_name(capability));
+  }
+  cap_free(current);
+  return names;
+}
+
 Status limit_broker_capabilities(BrokerStage stage) {
   const std::span<const cap_value_t> kept = kept_capabilities(stage);
-  if (stage != BrokerStage::kSupervising) WRIT_TRY(reduce_bounding_set(kept));
+  WRIT_TRY(reduce_bounding_set(kept));
+  (void)cap_reset_ambient();  // there are none before Linux 4.3
   const cap_t current = cap_get_proc();
   const cap_t reduced = cap_init();
   for (const cap_value_t wanted : kept) {

@@ -90,6 +90,7 @@ struct HostFacts {
 [[nodiscard]] ProbeReport probe_openat2(const ProbeContext& context);
 
 // feature_probe_host.cc: informational, by reading; no child needed.
+[[nodiscard]] FeatureStatus examine_control_group();
 [[nodiscard]] FeatureStatus examine_cgroup_v2();
 [[nodiscard]] FeatureStatus examine_cgroup_v1();
 [[nodiscard]] FeatureStatus examine_core_pattern();

@@ -9,6 +9,7 @@
 
 #include "broker/base/escape.h"
 #include "broker/base/unique_fd.h"
+#include "broker/kernel/control_group_place.h"
 #include "broker/kernel/feature_probe.h"
 
 namespace writ {
@@ -86,6 +87,13 @@ HostFacts read_host_facts() {
   const auto mode = line_after(read_host_file("/proc/self/status"), "Seccomp:\t");
   host.under_seccomp = mode && *mode != "0";
   return host;
+}
+
+// Found by looking for a place, as a run does; nothing is made.
+FeatureStatus examine_control_group() {
+  const auto place = find_control_group_place({});
+  if (!place) return {FeatureState::kUnavailable, place.error().what, place.error().system_errno, place.error().hint};
+  return information(FeatureState::kAvailable, place->describe());
 }
 
 FeatureStatus examine_cgroup_v2() {

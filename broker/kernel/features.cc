@@ -28,6 +28,8 @@ constexpr std::array<FeatureDescription, kFeatureCount> kDescriptions = {{
      layer_purpose(Layer::kCgroupNamespace)},
     {Feature::kLandlock, FeatureRole::kLayer, layer_name(Layer::kLandlock), layer_purpose(Layer::kLandlock)},
     {Feature::kSeccomp, FeatureRole::kLayer, layer_name(Layer::kSeccomp), layer_purpose(Layer::kSeccomp)},
+    {Feature::kControlGroup, FeatureRole::kLayer, layer_name(Layer::kControlGroup),
+     layer_purpose(Layer::kControlGroup)},
     {Feature::kProcMount, FeatureRole::kMechanism, "proc_mount", "a /proc that shows the sandbox's own processes"},
     {Feature::kNoNewPrivileges, FeatureRole::kMechanism, "no_new_privs", "set-uid programs give nothing"},
     {Feature::kClone3, FeatureRole::kMechanism, "clone3", "processes start with a pidfd and in their namespaces"},
@@ -102,7 +104,7 @@ const FeatureDescription& describe_feature(Feature feature) { return kDescriptio
 Feature feature_of(Layer layer) { return static_cast<Feature>(layer); }
 static_assert(static_cast<int>(Feature::kUserNamespace) == static_cast<int>(Layer::kUserNamespace));
 static_assert(static_cast<int>(Feature::kCgroupNamespace) == static_cast<int>(Layer::kCgroupNamespace));
-static_assert(static_cast<int>(Feature::kSeccomp) == static_cast<int>(Layer::kSeccomp) && kLayerCount == 10);
+static_assert(static_cast<int>(Feature::kControlGroup) == static_cast<int>(Layer::kControlGroup) && kLayerCount == 11);
 
 std::string_view feature_state_name(FeatureState state) {
   switch (state) {
@@ -125,6 +127,7 @@ Features probe_features() {
     features.set(probe.feature, status_of(probe.feature, report, host));
     if (probe.feature == Feature::kLandlock) probe_landlock_versions(features, context, report);
   }
+  features.set(Feature::kControlGroup, examine_control_group());
   features.set(Feature::kCgroupV2, examine_cgroup_v2());
   features.set(Feature::kCgroupV1, examine_cgroup_v1());
   features.set(Feature::kCorePattern, examine_core_pattern());

@@ -28,6 +28,7 @@ enum class Feature : std::uint8_t {
   kCgroupNamespace,
   kLandlock,
   kSeccomp,
+  kControlGroup,
   // What the layers are built with.
   kProcMount,
   kNoNewPrivileges,
@@ -41,7 +42,7 @@ enum class Feature : std::uint8_t {
   kCgroupV1,
   kCorePattern,
 };
-inline constexpr std::size_t kFeatureCount = 20;
+inline constexpr std::size_t kFeatureCount = 21;
 
 enum class FeatureState : std::uint8_t {
   kAvailable,

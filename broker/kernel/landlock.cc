@@ -71,6 +71,21 @@ Result<UniqueFd> create_landlock_ruleset(const LandlockPlan& plan, int abi_versi
   return owned;
 }
 
+Result<UniqueFd> create_broker_ruleset(const std::vector<int>& writable, int abi_version) {
+  constexpr std::uint64_t kReading = abi::kLandlockReadFile | abi::kLandlockReadDirectory;
+  abi::LandlockRulesetAttributes attributes{};
+  attributes.handled_access_fs = landlock_all_rights(abi_version) & ~kReading;
+  if (abi_version >= kLandlockTcpAbi)
+    attributes.handled_access_net = abi::kLandlockNetBindTcp | abi::kLandlockNetConnectTcp;
+  if (abi_version >= 6) attributes.scoped = abi::kLandlockScopeAbstractUnixSocket;
+  const long ruleset = raw_syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0);
+  if (ruleset < 0) return fail_errno(static_cast<int>(-ruleset), "cannot create the broker's Landlock ruleset");
+  UniqueFd owned(static_cast<int>(ruleset));
+  const std::uint64_t access = attributes.handled_access_fs & ~abi::kLandlockExecute;
+  for (const int tree : writable) WRIT_TRY(add_rule(owned.get(), {tree, access}, access));
+  return owned;
+}
+
 long restrict_self_with_landlock(int ruleset) { return raw_syscall(SYS_landlock_restrict_self, ruleset, 0); }
 
 }  // namespace writ

@@ -50,6 +50,11 @@ struct LandlockPlan {
 // Makes the ruleset for the given `abi` (≥ 1). The result is put in force by restrict_self_with_landlock.
 [[nodiscard]] Result<UniqueFd> create_landlock_ruleset(const LandlockPlan& plan, int abi);
 
+// Makes a ruleset for a broker, `abi` ≥ 2: beneath the borrowed directories `writable` everything but executing,
+// elsewhere reading and nothing else; no TCP of its own, no abstract sockets of others. Signals stay: a broker ends its
+// sandbox.
+[[nodiscard]] Result<UniqueFd> create_broker_ruleset(const std::vector<int>& writable, int abi);
+
 // Puts the borrowed `ruleset` in force for the calling thread. Needs no_new_privs. Raw; returns 0 or -errno.
 [[nodiscard]] long restrict_self_with_landlock(int ruleset);
 

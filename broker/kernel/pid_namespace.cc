@@ -28,4 +28,8 @@ long fork_into_namespaces(std::uint64_t namespaces, int* pidfd) {
   return refused ? fork_into_namespaces_without_clone3(namespaces, pidfd) : child;
 }
 
+long fork_without_pidfd(std::uint64_t namespaces) {
+  return raw_syscall(SYS_clone, static_cast<unsigned long>(namespaces) | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+}
+
 }  // namespace writ

@@ -14,6 +14,9 @@ namespace writ {
 // `namespaces` may hold CLONE_PARENT: the child then is one of the caller's own parent, which waits for it.
 [[nodiscard]] long fork_into_namespaces(std::uint64_t namespaces, int* pidfd);
 
+// The same without a descriptor of the child.
+[[nodiscard]] long fork_without_pidfd(std::uint64_t namespaces);
+
 // The fallback with clone(2), exposed so that tests can force it.
 [[nodiscard]] long fork_into_namespaces_without_clone3(std::uint64_t namespaces, int* pidfd);
 

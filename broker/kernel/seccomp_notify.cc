@@ -23,20 +23,20 @@ constexpr int kErrnoLimit = 4095;  // MAX_ERRNO: a larger one would reach the ca
 // ENOENT: the caller was killed. EINPROGRESS: it has its answer already.
 bool is_gone(long result) { return result == -ENOENT || result == -EINPROGRESS; }
 
-seccomp_notif_addfd describe(std::uint64_t id, const AddedDescriptor& added, unsigned flags) {
+seccomp_notif_addfd describe(std::uint64_t id, const AddedDescriptor& added) {
   seccomp_notif_addfd request{};
   request.id = id;
-  request.flags = flags | (added.at ? abi::kSeccompAddDescriptorSet : 0);
+  request.flags = added.at ? abi::kSeccompAddDescriptorSet : 0;
   request.srcfd = static_cast<__u32>(added.source);
   request.newfd = static_cast<__u32>(added.at.value_or(0));
   request.newfd_flags = added.close_on_exec ? O_CLOEXEC : 0;
   return request;
 }
 
-// EBUSY: another descriptor of the same call is on its way (ADDFD_FLAG_SEND); it passes.
+// An interrupted one is withdrawn by the kernel, unless it was done.
 long add(int listener, const seccomp_notif_addfd& request) {
-  long result = -EBUSY;
-  for (int tries = 0; tries < 100 && (result == -EBUSY || result == -EINTR); ++tries)
+  long result = -EINTR;
+  for (int tries = 0; tries < 100 && result == -EINTR; ++tries)
     result = raw_syscall(SYS_ioctl, listener, abi::kSeccompNotifyAddDescriptor, &request);
   return result;
 }
@@ -101,15 +101,18 @@ Result<Delivery> SeccompListener::answer_continue(std::uint64_t id) const {
   return answer(response);
 }
 
+// Not in one step (SECCOMP_ADDFD_FLAG_SEND): Linux, up to 6.18 at least, marks the call as answered before its caller
+// has taken the descriptor. When the broker is stopped, frozen or suspended just then, the descriptor is withdrawn, and
+// the call returns 0: the caller's standard input instead of its file. In two steps nothing is lost, and nothing comes
+// between them: the caller waits for the answer and can only be killed (WAIT_KILLABLE_RECV).
 Result<Delivery> SeccompListener::answer_descriptor(std::uint64_t id, const AddedDescriptor& added) const {
-  const long result = add(listener_.get(), describe(id, added, abi::kSeccompAddDescriptorSend));
-  if (is_gone(result)) return Delivery::kCallerGone;
-  if (result < 0) return fail_errno(static_cast<int>(-result), "cannot hand a descriptor to the tool");
-  return Delivery::kDelivered;
+  WRIT_ASSIGN(const std::optional<int> number, add_descriptor(id, added));
+  if (!number) return Delivery::kCallerGone;
+  return answer_value(id, *number);
 }
 
 Result<std::optional<int>> SeccompListener::add_descriptor(std::uint64_t id, const AddedDescriptor& added) const {
-  const long result = add(listener_.get(), describe(id, added, 0));
+  const long result = add(listener_.get(), describe(id, added));
   if (is_gone(result)) return std::nullopt;
   if (result < 0) return fail_errno(static_cast<int>(-result), "cannot hand a descriptor to the tool");
   return static_cast<int>(result);

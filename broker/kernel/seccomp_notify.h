@@ -63,8 +63,8 @@ class SeccompListener {
   // may do whatever it then turns out to be.
   [[nodiscard]] Result<Delivery> answer_continue(std::uint64_t id) const;
 
-  // Puts a descriptor into the caller's table and answers with its number, in one step: nothing leaks into a caller
-  // that is interrupted. Errors: EMFILE at the caller's limit; the call is then still to be answered.
+  // Puts a descriptor into the caller's table and answers with its number. Errors: EMFILE at the caller's limit; the
+  // call is then still to be answered.
   [[nodiscard]] Result<Delivery> answer_descriptor(std::uint64_t id, const AddedDescriptor& added) const;
   // The same without an answer, for calls that return something else (connect). Returns the number in the caller.
   [[nodiscard]] Result<std::optional<int>> add_descriptor(std::uint64_t id, const AddedDescriptor& added) const;

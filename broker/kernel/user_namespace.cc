@@ -67,13 +67,19 @@ long write_identity_map(int proc, const char* process, const IdentityMap& map, S
   return write_map(proc, process, "gid_map", map.inside_gid, map.outside_gid);
 }
 
+long map_own_identity(const IdentityMap& map, SetgroupsRule setgroups) {
+  const long proc = raw_syscall(SYS_openat, AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  if (proc < 0) return proc;
+  const long result = write_identity_map(static_cast<int>(proc), "self", map, setgroups);
+  raw_syscall(SYS_close, proc);
+  return result;
+}
+
 Status enter_own_user_namespace() {
   const IdentityMap map{::geteuid(), ::geteuid(), ::getegid(), ::getegid()};
   const long unshared = raw_syscall(SYS_unshare, CLONE_NEWUSER);
   if (unshared < 0) return fail_errno(static_cast<int>(-unshared), "cannot make a user namespace");
-  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!proc.valid()) return fail_errno(errno, "cannot open /proc");
-  const long mapped = write_identity_map(proc.get(), "self", map, SetgroupsRule::kDeny);
+  const long mapped = map_own_identity(map, SetgroupsRule::kDeny);
   if (mapped < 0) return fail_errno(static_cast<int>(-mapped), "cannot map the user into a user namespace");
   return {};
 }

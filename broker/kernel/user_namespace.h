@@ -26,6 +26,9 @@ enum class SetgroupsRule : std::uint8_t { kDeny, kKeep };
 // calls only: usable between clone and exec. Returns 0 or -errno.
 [[nodiscard]] long write_identity_map(int proc, const char* process, const IdentityMap& map, SetgroupsRule setgroups);
 
+// The same for the calling process, beneath the host's /proc.
+[[nodiscard]] long map_own_identity(const IdentityMap& map, SetgroupsRule setgroups);
+
 // Moves the calling, still single-threaded process into a user namespace of its own in which it keeps its uid and gid.
 // The caller then holds every capability over namespaces it makes from there, and none outside.
 [[nodiscard]] Status enter_own_user_namespace();

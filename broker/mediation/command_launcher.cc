@@ -16,12 +16,13 @@
 namespace writ {
 namespace {
 
-Result<UniqueFd> write_words(const std::vector<std::string>& words) {
+Result<UniqueFd> write_words(const std::vector<std::string>& words, const std::vector<std::string>& variables) {
   int fd = ::memfd_create("writ-command", MFD_CLOEXEC | abi::kMfdNoexecSeal);
   if (fd < 0 && errno == EINVAL) fd = ::memfd_create("writ-command", MFD_CLOEXEC);  // before 6.3
   UniqueFd memory(fd);
   std::string bytes;
-  for (const std::string& word : words) bytes.append(word).push_back('\0');
+  for (const auto* texts : {&words, &variables})
+    for (const std::string& text : *texts) bytes.append(text).push_back('\0');
   if (!memory.valid() || ::write(memory.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
     return fail_errno(errno, "cannot write down a command");
   return memory;
@@ -54,12 +55,14 @@ CommandLauncher::~CommandLauncher() {
   }
 }
 
-Status CommandLauncher::send(std::uint64_t request, int arguments, const std::array<int, 3>& streams) {
+Status CommandLauncher::send(const LaunchCommandMessage& head, const Descriptors& descriptors) {
   const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  std::array<int, kLaunchDescriptors> sent{arguments};
-  for (std::size_t i = 0; i < streams.size(); ++i) sent[i + 1] = streams[i] >= 0 ? streams[i] : nothing.get();
-  LaunchCommandMessage head{request};
-  iovec part{&head, sizeof head};
+  const auto or_nothing = [&](int fd) { return fd >= 0 ? fd : nothing.get(); };
+  std::array<int, kLaunchDescriptors> sent{descriptors.words};
+  for (std::size_t i = 0; i < descriptors.streams.size(); ++i) sent[i + 1] = or_nothing(descriptors.streams[i]);
+  sent.back() = or_nothing(descriptors.directory);
+  LaunchCommandMessage copy = head;
+  iovec part{&copy, sizeof copy};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof sent)> control{};
   msghdr message{};
   message.msg_iov = &part;
@@ -77,16 +80,19 @@ Status CommandLauncher::send(std::uint64_t request, int arguments, const std::ar
 }
 
 Result<std::uint64_t> CommandLauncher::launch(const std::vector<std::string>& arguments,
-                                              const std::array<int, 3>& streams) {
-  WRIT_ASSIGN(const UniqueFd words, write_words(arguments));
-  const std::uint64_t request = ++last_request_;
-  WRIT_TRY(send(request, words.get(), streams));
-  return request;
+                                              const std::array<int, 3>& streams, const LaunchPlace* place) {
+  const LaunchPlace own;
+  const LaunchPlace& where = place == nullptr ? own : *place;
+  WRIT_ASSIGN(const UniqueFd words, write_words(arguments, where.environment));
+  const LaunchCommandMessage head{++last_request_, static_cast<std::uint32_t>(arguments.size()),
+                                  place == nullptr ? 0u : 1u};
+  WRIT_TRY(send(head, {words.get(), streams, where.directory}));
+  return head.request;
 }
 
 void CommandLauncher::discard(const std::array<int, 3>& streams) {
-  const auto nothing = write_words({});
-  if (nothing) (void)send(0, nothing->get(), streams);
+  const auto nothing = write_words({}, {});
+  if (nothing) (void)send({}, {nothing->get(), streams, -1});
 }
 
 std::optional<LaunchedCommand> CommandLauncher::receive() {

@@ -23,11 +23,19 @@
 
 namespace writ {
 
+struct LaunchCommandMessage;
+
 // A run that was started, or why not.
 struct LaunchedCommand {
   std::uint64_t request = 0;
   int error = 0;   // positive errno; 0: started
   UniqueFd pidfd;  // a child of ours: waitid(P_PIDFD)
+};
+
+// Where a run starts that is not to have the broker's own environment and working directory.
+struct LaunchPlace {
+  std::vector<std::string> environment;  // "NAME=value"
+  int directory = -1;                    // borrowed
 };
 
 class CommandLauncher {
@@ -38,10 +46,11 @@ class CommandLauncher {
   CommandLauncher& operator=(CommandLauncher&&) = delete;
   ~CommandLauncher();
 
-  // Asks for `writ <arguments>` with the borrowed `streams` as 0, 1 and 2 (-1: /dev/null). The answer comes through
-  // receive(), with the number that is returned here. Errors: the launcher is gone or busy (EAGAIN).
+  // Asks for `writ <arguments>` with the borrowed `streams` as 0, 1 and 2 (-1: /dev/null), in `place` where one is
+  // given (borrowed). The answer comes through receive(), with the number that is returned here. Errors: the launcher
+  // is gone or busy (EAGAIN).
   [[nodiscard]] Result<std::uint64_t> launch(const std::vector<std::string>& arguments,
-                                             const std::array<int, 3>& streams);
+                                             const std::array<int, 3>& streams, const LaunchPlace* place = nullptr);
 
   // Gives the borrowed streams to the launcher's process to be closed there: closing the last copy of a socket can take
   // as long as its owner likes (SO_LINGER), and the broker has no time for that.
@@ -54,7 +63,12 @@ class CommandLauncher {
 
  private:
   CommandLauncher(pid_t pid, UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}
-  [[nodiscard]] Status send(std::uint64_t request, int arguments, const std::array<int, 3>& streams);
+  struct Descriptors {
+    int words = -1;
+    const std::array<int, 3>& streams;
+    int directory = -1;
+  };
+  [[nodiscard]] Status send(const LaunchCommandMessage& head, const Descriptors& descriptors);
 
   pid_t pid_ = -1;
   UniqueFd socket_;

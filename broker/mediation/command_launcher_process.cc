@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "broker/base/unique_fd.h"
+#include "broker/kernel/broker_confinement.h"
 #include "broker/kernel/descriptor_table.h"
 #include "broker/kernel/pid_namespace.h"
 #include "broker/kernel/raw_syscall.h"
@@ -27,9 +28,10 @@ namespace {
 constexpr int kFailed = 125;
 
 struct Request {
-  std::uint64_t number = 0;
-  UniqueFd arguments;
+  LaunchCommandMessage head;
+  UniqueFd words;
   std::array<UniqueFd, 3> streams;
+  UniqueFd directory;
 };
 
 // False at the end of the broker's life, or for a message that the broker never sends.
@@ -51,9 +53,10 @@ bool receive(int socket, Request& request) {
     return false;
   std::array<int, kLaunchDescriptors> received{};
   std::memcpy(received.data(), CMSG_DATA(header), sizeof received);
-  request.number = head.request;
-  request.arguments.reset(received[0]);
+  request.head = head;
+  request.words.reset(received.front());
   for (std::size_t i = 0; i < 3; ++i) request.streams[i].reset(received[i + 1]);
+  request.directory.reset(received.back());
   return true;
 }
 
@@ -76,7 +79,7 @@ void answer(int socket, std::uint64_t request, int error, int pidfd) {
   (void)::sendmsg(socket, &message, MSG_NOSIGNAL);
 }
 
-std::string read_arguments(int memory) {
+std::string read_words(int memory) {
   struct stat status {};
   if (::fstat(memory, &status) != 0) return {};
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
@@ -85,16 +88,25 @@ std::string read_arguments(int memory) {
   return bytes;
 }
 
-std::vector<char*> pointers_to_words(std::string& bytes) {
-  std::vector<char*> words;
-  for (std::size_t begin = 0; begin < bytes.size(); begin = bytes.find('\0', begin) + 1)
+// Both vectors of execve(2); nothing in them lives longer than the bytes.
+struct Vectors {
+  std::vector<char*> arguments;
+  std::vector<char*> environment;
+};
+
+Vectors pointers_to_words(std::string& bytes, std::uint32_t arguments) {
+  Vectors vectors;
+  for (std::size_t begin = 0; begin < bytes.size(); begin = bytes.find('\0', begin) + 1) {
+    std::vector<char*>& words = vectors.arguments.size() < arguments ? vectors.arguments : vectors.environment;
     words.push_back(bytes.data() + begin);
-  words.push_back(nullptr);
-  return words;
+  }
+  vectors.arguments.push_back(nullptr);
+  vectors.environment.push_back(nullptr);
+  return vectors;
 }
 
 // A forked copy of this process until it executes Writ. Everything that allocates was done before the fork.
-[[noreturn]] void become_run(const LauncherStart& start, const Request& request, char* const* words) {
+[[noreturn]] void become_run(const LauncherStart& start, const Request& request, const Vectors& vectors) {
   // The run dies with the broker, whose child it is; a broker that died before this line is no longer its parent.
   raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (raw_syscall(SYS_getppid) != start.broker) raw_syscall(SYS_exit_group, kFailed);
@@ -103,24 +115,27 @@ std::vector<char*> pointers_to_words(std::string& bytes) {
     const int stream = request.streams[static_cast<std::size_t>(number)].get();
     if (raw_syscall(SYS_dup3, stream, number, 0) < 0) raw_syscall(SYS_exit_group, kFailed);
   }
+  const bool own_place = request.head.own_place != 0;
+  if (own_place && raw_syscall(SYS_fchdir, request.directory.get()) != 0) raw_syscall(SYS_exit_group, kFailed);
   // A limit that the broker ignores for its own sake; a run decides for itself.
   struct sigaction usual {};
   usual.sa_handler = SIG_DFL;
   ::sigaction(SIGXFSZ, &usual, nullptr);
-  raw_syscall(SYS_execveat, start.executable, "", words, environ, AT_EMPTY_PATH);
+  char* const* environment = own_place ? vectors.environment.data() : environ;
+  raw_syscall(SYS_execveat, start.executable, "", vectors.arguments.data(), environment, AT_EMPTY_PATH);
   raw_syscall(SYS_exit_group, kFailed);
   for (;;) raw_syscall(SYS_pause);
 }
 
 void start_run(const LauncherStart& start, const Request& request) {
-  std::string bytes = read_arguments(request.arguments.get());
-  if (bytes.empty()) return;  // only to be closed
-  const std::vector<char*> words = pointers_to_words(bytes);
+  if (request.head.words == 0) return;  // only to be closed
+  std::string bytes = read_words(request.words.get());
+  const Vectors vectors = pointers_to_words(bytes, request.head.words);
   int pidfd = -1;
   const long child = fork_into_namespaces(CLONE_PARENT, &pidfd);
-  if (child == 0) become_run(start, request, words.data());
+  if (child == 0) become_run(start, request, vectors);
   const UniqueFd held(pidfd);
-  answer(start.socket, request.number, child < 0 ? static_cast<int>(-child) : 0, pidfd);
+  answer(start.socket, request.head.request, child < 0 ? static_cast<int>(-child) : 0, pidfd);
 }
 
 // Keeps the socket and the executable: whatever else the broker had open is not ours to hold, above all the standard
@@ -145,6 +160,8 @@ void serve_command_launches(const LauncherStart& start) {
   ::prctl(PR_SET_DUMPABLE, 0);
   // Out of the terminal's reach: what a person types there is for the front end, which passes it on.
   ::setsid();
+  // Inherited by the runs: what Writ never calls. More cannot be taken, for a run needs all else.
+  if (!confine_helper()) ::_exit(kFailed);
   const LauncherStart kept = keep_only(start);
   if (close_descriptors_from(5) < 0) ::_exit(kFailed);
   for (Request request; receive(kept.socket, request); request = Request()) start_run(kept, request);

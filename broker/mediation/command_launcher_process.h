@@ -8,12 +8,14 @@
 
 namespace writ {
 
-// Broker → launcher, with four descriptors: a sealed memory file with the argument vector (each word with its NUL), and
-// the streams 0, 1 and 2. An empty file: the streams are only to be closed.
+// Broker → launcher, with five descriptors: a memory file with the argument vector and then the environment (each word
+// with its NUL), the streams 0, 1 and 2, and the working directory. No words: the streams are only to be closed.
 struct LaunchCommandMessage {
   std::uint64_t request = 0;
+  std::uint32_t words = 0;      // how many of the file's are arguments; the rest is the environment
+  std::uint32_t own_place = 0;  // 0: environment and working directory are the launcher's own, whatever was sent
 };
-inline constexpr int kLaunchDescriptors = 4;
+inline constexpr int kLaunchDescriptors = 5;
 
 // Launcher → broker, with the new process's pidfd unless `error` is set.
 struct CommandStartedMessage {

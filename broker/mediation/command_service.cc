@@ -210,6 +210,11 @@ void CommandService::abandon(std::uint64_t id) {
     if (running.id == id) end(running);
 }
 
+void CommandService::signal_all(int signal) const {
+  for (const Running& running : running_)
+    if (running.pidfd.valid()) send_signal(running.pidfd.get(), signal);
+}
+
 // The run ends its own sandbox in good order on SIGTERM; one that takes too long is killed, and its sandbox with it.
 void CommandService::end(Running& running) {
   running.caller.reset();

@@ -49,6 +49,9 @@ class CommandService final : public NotificationHandler, public AnswerTaker {
   void tick();
   [[nodiscard]] std::optional<std::chrono::milliseconds> poll_timeout() const;
 
+  // Sends `signal` to the run of every command that runs.
+  void signal_all(int signal) const;
+
   // Ends every command: SIGTERM, and after `grace` SIGKILL; waits for their ends. Call when the sandbox is dead.
   void finish(std::chrono::milliseconds grace);
 

@@ -17,7 +17,7 @@ namespace writ {
 
 class NetworkDoor {
  public:
-  // For a profile that has_address_grants(). Call in the host's network namespace.
+  // For a tool that may come by sockets of the host. Call in the host's network namespace.
   [[nodiscard]] static Result<std::unique_ptr<NetworkDoor>> open(const Profile& profile, NotificationLoop& loop,
                                                                  TcpFloor floor);
   NetworkDoor(const NetworkDoor&) = delete;

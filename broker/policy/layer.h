@@ -21,8 +21,9 @@ enum class Layer : std::uint8_t {
   kCgroupNamespace,
   kLandlock,
   kSeccomp,
+  kControlGroup,  // only where a limit needs it: wants_control_group()
 };
-inline constexpr std::size_t kLayerCount = 10;
+inline constexpr std::size_t kLayerCount = 11;
 
 struct LayerName {
   Layer layer;
@@ -41,6 +42,7 @@ inline constexpr std::array<LayerName, kLayerCount> kLayerNames = {{
     {Layer::kCgroupNamespace, "cgroup_namespace", "the host's cgroup paths are invisible"},
     {Layer::kLandlock, "landlock", "a floor under the view: no write, socket or signal outside it"},
     {Layer::kSeccomp, "seccomp", "an allow-list of system calls"},
+    {Layer::kControlGroup, "control_group", "memory and processor limits of everything in the sandbox together"},
 }};
 
 // What happens when a layer cannot be put in place.

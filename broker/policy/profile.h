@@ -35,7 +35,7 @@ enum class Writing : std::uint8_t {
   kMediated,  // the broker, call by call; protected names are refused beforehand
 };
 
-// A file or directory tree that appears in the view at its own path.
+// A file or directory tree that appears in the view at its own path, or, where it has a `source`, at another one.
 struct PathGrant {
   std::string path;  // absolute, lexically normal, variables expanded
   PathAccess access = PathAccess::kRead;
@@ -48,6 +48,10 @@ struct PathGrant {
   RuleOrigin origin{};
   // kExact: made from a rule that names one object. A directory there must not be granted: its tree would be more.
   PathScope scope = PathScope::kSubtree;
+  // Where it is on the host, if not at `path`: a cache of `writ ci`. A file cannot write it; needs a view.
+  std::string source{};
+
+  [[nodiscard]] const std::string& host_path() const { return source.empty() ? path : source; }
 };
 
 // Stops what is allowed from above: allow and ask rules of places strictly above `path` do not give `stops` here; those
@@ -117,7 +121,20 @@ struct LimitPolicy {
   std::uint64_t open_files = 65536;            // RLIMIT_NOFILE
   std::uint64_t tmp_size = 2ull << 30;         // bytes, the private /tmp and home together
   std::uint64_t shm_size = 256ull << 20;       // bytes, the private /dev/shm
+  // Of everything in the sandbox together (docs/limits.md).
+  std::optional<std::uint64_t> memory;      // bytes
+  std::optional<std::uint64_t> swap;        // bytes beside `memory`, without which it means nothing; absent: none
+  std::optional<std::uint64_t> cpus;        // thousandths of a processor
+  std::optional<std::uint64_t> cpu_weight;  // 1 to 10000; what has none counts as 100
+  std::optional<std::chrono::milliseconds> total_cpu_time;
+  std::optional<std::uint64_t> output_size;  // bytes of each of standard output and error
+  std::optional<std::uint64_t> write_size;   // bytes that are written to disks
 };
+
+// Whether a limit is set that only a control group can hold: without one it is sampled at best.
+[[nodiscard]] inline bool wants_control_group(const LimitPolicy& limits) {
+  return limits.memory || limits.cpus || limits.cpu_weight;
+}
 
 // From the widest to the narrowest.
 enum class SyscallBase : std::uint8_t {

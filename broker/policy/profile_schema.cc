@@ -63,6 +63,16 @@ constexpr CountBounds kProcesses = {1, 4'194'304, "at least 1 and at most 419430
 // Below 16 no interpreter starts; above fs.nr_open's default setrlimit(2) fails.
 constexpr CountBounds kOpenFiles = {16, 1'048'576, "at least 16 and at most 1048576"};
 
+// Below this not even a shell starts.
+constexpr CountBounds kMemory = {kMebi, kLargest, "at least 1M"};
+constexpr CountBounds kSwap = {0, kLargest, "at least 0"};
+// The kernel's smallest share of a period is a hundredth of it (cpu.max, cpu.cfs_quota_us).
+constexpr CountBounds kCpus = {10, 4'096'000, "at least 0.01 and at most 4096"};
+constexpr CountBounds kCpuWeight = {1, 10'000, "at least 1 and at most 10000"};
+constexpr DurationBounds kTotalCpuTime = {Milliseconds(1), kLongestDuration, "at least 1ms and at most 8760h"};
+constexpr CountBounds kOutputSize = {1, kLargest, "at least 1"};
+constexpr CountBounds kWriteSize = {1, kLargest, "at least 1"};
+
 // ---- lists
 // -----------------------------------------------------------------------------------------------------------
 
@@ -226,6 +236,21 @@ constexpr auto kLimitRules = std::to_array<KeyRule>({
      [](const SchemaValue& v, ProfileDraft& d) { return read_count(v, kProcesses, d.profile.limits.processes); }},
     {"open_files",
      [](const SchemaValue& v, ProfileDraft& d) { return read_count(v, kOpenFiles, d.profile.limits.open_files); }},
+    {"memory",
+     [](const SchemaValue& v, ProfileDraft& d) { return read_optional_size(v, kMemory, d.profile.limits.memory); }},
+    {"swap", [](const SchemaValue& v, ProfileDraft& d) { return read_optional_size(v, kSwap, d.profile.limits.swap); }},
+    {"cpus",
+     [](const SchemaValue& v, ProfileDraft& d) { return read_optional_thousandths(v, kCpus, d.profile.limits.cpus); }},
+    {"cpu_weight", [](const SchemaValue& v,
+                      ProfileDraft& d) { return read_optional_count(v, kCpuWeight, d.profile.limits.cpu_weight); }},
+    {"total_cpu_time",
+     [](const SchemaValue& v, ProfileDraft& d) {
+       return read_optional_duration(v, kTotalCpuTime, d.profile.limits.total_cpu_time);
+     }},
+    {"output_size", [](const SchemaValue& v,
+                       ProfileDraft& d) { return read_optional_size(v, kOutputSize, d.profile.limits.output_size); }},
+    {"write_size", [](const SchemaValue& v,
+                      ProfileDraft& d) { return read_optional_size(v, kWriteSize, d.profile.limits.write_size); }},
 });
 
 constexpr auto kSyscallRules = std::to_array<KeyRule>({
@@ -352,6 +377,32 @@ Status apply_profile(const YamlDocument& document, ProfileDraft& draft) {
   if (const YamlNode* reset = root.node.find("reset"))
     WRIT_TRY(for_each_item(root.child(*reset), [&](const SchemaValue& item) { return reset_list(item, draft); }));
   return read_section(root, kProfileRules, draft);
+}
+
+Status apply_limit(std::string_view typed, LimitPolicy& limits) {
+  const std::size_t equals = typed.find('=');
+  if (equals == std::string_view::npos)
+    return fail(quote_bytes(typed, 80) + " is not NAME=VALUE", "for example: --limit memory=512M");
+  YamlDocument document{"--limit", std::string(typed), {}, 0};
+  YamlNode entry;
+  entry.kind = YamlKind::kScalar;
+  entry.key = typed.substr(0, equals);
+  entry.text = typed.substr(equals + 1);
+  entry.position.column = static_cast<std::uint32_t>(equals + 2);
+  document.root.kind = YamlKind::kMapping;
+  document.root.children.push_back(std::move(entry));
+  ProfileDraft draft;
+  draft.profile.limits = limits;
+  WRIT_TRY(read_section({document, document.root}, kLimitRules, draft));
+  limits = draft.profile.limits;
+  return {};
+}
+
+std::vector<std::string> known_limit_keys() {
+  std::vector<std::string> keys;
+  keys.reserve(kLimitRules.size());
+  for (const KeyRule& rule : kLimitRules) keys.emplace_back(rule.key);
+  return keys;
 }
 
 std::vector<std::string> known_profile_keys() {

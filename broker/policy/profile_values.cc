@@ -113,6 +113,21 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return parse_scaled(text, {kSizeUnits, kLargestSize, "a size such as 4096, 64K, 512M or 2G"});
 }
 
+Result<std::uint64_t> parse_thousandths(std::string_view text) {
+  const std::size_t point = text.find('.');
+  std::string digits(point == std::string_view::npos ? "" : text.substr(point + 1));
+  const bool whole = point == std::string_view::npos;
+  const bool is_fraction = !digits.empty() && digits.size() <= 3 && std::all_of(digits.begin(), digits.end(), is_digit);
+  if (!whole && !is_fraction) return fail(quote_bytes(text) + " is not a decimal number such as 2 or 0.5");
+  const auto number = parse_count(text.substr(0, point));
+  if (!number) return fail(quote_bytes(text) + " is not a decimal number such as 2 or 0.5");
+  digits.resize(3, '0');
+  std::uint64_t thousandths = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), thousandths);
+  if (*number > kLargestSize / 1000 - 1) return fail(quote_bytes(text) + " is too large");
+  return *number * 1000 + thousandths;
+}
+
 bool is_profile_name(std::string_view name) {
   return is_name_of(name, kLongestName, [](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
 }

@@ -26,6 +26,9 @@ inline constexpr std::chrono::milliseconds kLongestDuration = std::chrono::hours
 // largest size that the kernel's signed offsets can hold.
 [[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
 
+// Parses a decimal number with at most three digits behind the point, `2` or `0.5`, as thousandths.
+[[nodiscard]] Result<std::uint64_t> parse_thousandths(std::string_view text);
+
 // [a-z0-9-]{1,40}
 [[nodiscard]] bool is_profile_name(std::string_view name);
 // [a-z_]{1,40}

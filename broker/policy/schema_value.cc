@@ -118,18 +118,43 @@ Status read_size(const SchemaValue& value, const CountBounds& bounds, std::uint6
   return read_bounded(value, parse_size(text), bounds, target);
 }
 
+Status read_thousandths(const SchemaValue& value, const CountBounds& bounds, std::uint64_t& target) {
+  WRIT_ASSIGN(const std::string_view text, read_plain(value, "a decimal number such as 2 or 0.5"));
+  return read_bounded(value, parse_thousandths(text), bounds, target);
+}
+
 Status read_duration(const SchemaValue& value, const DurationBounds& bounds, Milliseconds& target) {
   WRIT_ASSIGN(const std::string_view text, read_plain(value, "a duration such as 500ms, 60s, 5m or 2h"));
   return read_bounded(value, parse_duration(text), bounds, target);
 }
 
-Status read_optional_size(const SchemaValue& value, const CountBounds& bounds, std::optional<std::uint64_t>& target) {
+namespace {
+
+using ReadNumber = Status (*)(const SchemaValue&, const CountBounds&, std::uint64_t&);
+
+Status read_optional(ReadNumber read, const SchemaValue& value, const CountBounds& bounds,
+                     std::optional<std::uint64_t>& target) {
   target.reset();
   if (is_none(value)) return {};
-  std::uint64_t size = 0;
-  WRIT_TRY(read_size(value, bounds, size));
-  target = size;
+  std::uint64_t number = 0;
+  WRIT_TRY(read(value, bounds, number));
+  target = number;
   return {};
+}
+
+}  // namespace
+
+Status read_optional_size(const SchemaValue& value, const CountBounds& bounds, std::optional<std::uint64_t>& target) {
+  return read_optional(read_size, value, bounds, target);
+}
+
+Status read_optional_count(const SchemaValue& value, const CountBounds& bounds, std::optional<std::uint64_t>& target) {
+  return read_optional(read_count, value, bounds, target);
+}
+
+Status read_optional_thousandths(const SchemaValue& value, const CountBounds& bounds,
+                                 std::optional<std::uint64_t>& target) {
+  return read_optional(read_thousandths, value, bounds, target);
 }
 
 Status read_optional_duration(const SchemaValue& value, const DurationBounds& bounds,

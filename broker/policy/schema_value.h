@@ -117,9 +117,16 @@ using DurationBounds = Bounds<Milliseconds>;
 [[nodiscard]] Status read_size(const SchemaValue& value, const CountBounds& bounds, std::uint64_t& target);
 [[nodiscard]] Status read_duration(const SchemaValue& value, const DurationBounds& bounds, Milliseconds& target);
 
+// A decimal number, as thousandths.
+[[nodiscard]] Status read_thousandths(const SchemaValue& value, const CountBounds& bounds, std::uint64_t& target);
+
 // The same for limits that need not be set: the word `none` takes away what a base has set.
 [[nodiscard]] Status read_optional_size(const SchemaValue& value, const CountBounds& bounds,
                                         std::optional<std::uint64_t>& target);
+[[nodiscard]] Status read_optional_count(const SchemaValue& value, const CountBounds& bounds,
+                                         std::optional<std::uint64_t>& target);
+[[nodiscard]] Status read_optional_thousandths(const SchemaValue& value, const CountBounds& bounds,
+                                               std::optional<std::uint64_t>& target);
 [[nodiscard]] Status read_optional_duration(const SchemaValue& value, const DurationBounds& bounds,
                                             std::optional<Milliseconds>& target);
 

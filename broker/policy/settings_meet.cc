@@ -93,6 +93,28 @@ class Tightening {
   std::vector<Attenuation>& attenuations_;
 };
 
+// Without a word about swap, a limit of memory allows none of it.
+std::optional<std::uint64_t> allowed_swap(const LimitPolicy& limits) {
+  if (limits.memory && !limits.swap) return 0;
+  return limits.swap;
+}
+
+void meet_tree_limits(Tightening& tighten, LimitPolicy& limits, const LimitPolicy& bound) {
+  const bool had_memory = limits.memory.has_value();
+  limits.swap = allowed_swap(limits);
+  tighten.smaller("limits.memory", limits.memory, bound.memory);
+  if (had_memory || !limits.memory) {
+    tighten.smaller("limits.swap", limits.swap, allowed_swap(bound));
+  } else {
+    limits.swap = allowed_swap(bound);  // a part of the limit that was just taken over
+  }
+  tighten.smaller("limits.cpus", limits.cpus, bound.cpus);
+  tighten.smaller("limits.cpu_weight", limits.cpu_weight, bound.cpu_weight);
+  tighten.smaller("limits.total_cpu_time", limits.total_cpu_time, bound.total_cpu_time);
+  tighten.smaller("limits.output_size", limits.output_size, bound.output_size);
+  tighten.smaller("limits.write_size", limits.write_size, bound.write_size);
+}
+
 void meet_limits(Tightening& tighten, LimitPolicy& limits, const LimitPolicy& bound) {
   tighten.smaller("limits.wall_time", limits.wall_time, bound.wall_time);
   tighten.smaller("limits.kill_grace", limits.kill_grace, bound.kill_grace);
@@ -103,6 +125,7 @@ void meet_limits(Tightening& tighten, LimitPolicy& limits, const LimitPolicy& bo
   tighten.smaller("limits.open_files", limits.open_files, bound.open_files);
   tighten.smaller("limits.tmp_size", limits.tmp_size, bound.tmp_size);
   tighten.smaller("limits.shm_size", limits.shm_size, bound.shm_size);
+  meet_tree_limits(tighten, limits, bound);
 }
 
 void meet_syscalls(Tightening& tighten, SyscallPolicy& syscalls, const SyscallPolicy& bound) {

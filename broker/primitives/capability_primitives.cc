@@ -150,8 +150,7 @@ Attempt<Capability> delegate_from_any(DurableAuthority& authority, const Subject
 }  // namespace
 
 PrimitiveResult capability_list(CapabilityContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const std::optional<bool> inactive, valid(read.optional_flag("include_inactive")));
   WRIT_ATTEMPT(const std::optional<std::int64_t> wanted, valid(read.optional_integer("limit")));
   WRIT_REQUIRE(valid(read.finish()));
@@ -165,8 +164,7 @@ PrimitiveResult capability_list(CapabilityContext& context, const JsonObject& ar
 }
 
 PrimitiveResult capability_inspect(CapabilityContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const CapabilityId id, id_argument(read, "capability_id"));
   WRIT_REQUIRE(valid(read.finish()));
   WRIT_ATTEMPT(DurableAuthority * authority, authority_of(context));
@@ -176,8 +174,7 @@ PrimitiveResult capability_inspect(CapabilityContext& context, const JsonObject&
 }
 
 PrimitiveResult capability_delegate(CapabilityContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const Delegation delegation, read_delegation(read));
   WRIT_ATTEMPT(DurableAuthority * authority, authority_of(context));
   const auto delegate = [&]() -> Attempt<Capability> {
@@ -192,15 +189,15 @@ PrimitiveResult capability_delegate(CapabilityContext& context, const JsonObject
 }
 
 PrimitiveResult capability_revoke(CapabilityContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const CapabilityId id, id_argument(read, "capability_id"));
-  WRIT_ATTEMPT(const std::optional<std::string> reason, valid(read.optional_text("reason")));
+  WRIT_ATTEMPT(std::optional<std::string> reason, valid(read.optional_text("reason")));
   WRIT_REQUIRE(valid(read.finish()));
   WRIT_ATTEMPT(DurableAuthority * authority, authority_of(context));
   WRIT_ATTEMPT(const std::optional<Capability> found, stored(authority->find(id)));
   if (!found) return not_there();
-  const Status revoked = authority->revoke(Actor{context.subject, ActingAs::kSubject}, id);
+  const Status revoked =
+      authority->revoke(Actor{context.subject, ActingAs::kSubject}, id, std::move(reason).value_or(""));
   if (revoked) return PrimitiveReply{JsonObject()};
   // Whoever has nothing to do with it does not learn that it exists.
   const bool known = found->subject == context.subject || found->issued_by == context.subject;

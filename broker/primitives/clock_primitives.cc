@@ -70,15 +70,8 @@ SleepEnd sleep_until_cancelled(std::chrono::nanoseconds time, int cancel) {
   }
 }
 
-std::int64_t system_wall_milliseconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * kPerSecond + now.tv_nsec / (kNanosecondsPerSecond / kPerSecond);
-}
-
 PrimitiveResult clock_now(ClockContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(const StrictObject read, valid(StrictObject::open(held, "arguments")));
+  const StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_REQUIRE(valid(read.finish()));
   WRIT_ATTEMPT(Permit permit, context.authority.authorize(CapabilityRight::kRead, std::string("clock:now")));
   WRIT_REQUIRE(permit.begin());
@@ -90,8 +83,7 @@ PrimitiveResult clock_now(ClockContext& context, const JsonObject& arguments) {
 }
 
 PrimitiveResult clock_sleep(ClockContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const std::chrono::nanoseconds time, duration_argument(read));
   WRIT_REQUIRE(valid(read.finish()));
   WRIT_ATTEMPT(Permit permit, context.authority.authorize(CapabilityRight::kRead, std::string("clock:sleep")));

@@ -9,6 +9,7 @@
 
 #include "broker/primitives/permit.h"
 #include "broker/primitives/primitive.h"
+#include "broker/requests/request_store.h"
 
 namespace writ {
 
@@ -23,13 +24,10 @@ enum class SleepEnd : std::uint8_t {
 // shorten it.
 [[nodiscard]] SleepEnd sleep_until_cancelled(std::chrono::nanoseconds time, int cancel);
 
-// Milliseconds since 1970 (UTC).
-[[nodiscard]] std::int64_t system_wall_milliseconds();
-
 struct ClockContext {
   PrimitiveAuthority& authority;
   int cancel = -1;  // borrowed: ends a sleep
-  std::function<std::int64_t()> wall_milliseconds = system_wall_milliseconds;
+  std::function<std::int64_t()> wall_milliseconds = wall_clock_ms;
   std::function<SleepEnd(std::chrono::nanoseconds, int cancel)> sleep = sleep_until_cancelled;
 };
 

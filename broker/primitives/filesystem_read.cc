@@ -43,7 +43,7 @@ JsonObject status_json(const struct stat& status) {
 
 Attempt<std::int64_t> bounded_argument(StrictObject& arguments, std::string_view key, std::int64_t usual,
                                        std::int64_t limit) {
-  WRIT_ATTEMPT(const std::optional<std::int64_t> typed, argument(arguments.optional_integer(key)));
+  WRIT_ATTEMPT(const std::optional<std::int64_t> typed, valid(arguments.optional_integer(key)));
   const std::int64_t value = typed.value_or(usual);
   if (value < 1 || value > limit)
     return refuse(PrimitiveCode::kInvalidArguments, std::string(key) + " is out of range");
@@ -58,26 +58,11 @@ struct ReadTarget {
 // The argument `path`, authorised for reading; `arguments` must be read to their end by now, but for it.
 Attempt<ReadTarget> authorised_target(FilesystemContext& context, StrictObject& arguments) {
   WRIT_ATTEMPT(WorkspacePath path, path_argument(arguments, "path", context.workspace));
-  WRIT_REQUIRE(arguments_complete(arguments));
+  WRIT_REQUIRE(valid(arguments.finish()));
   WRIT_ATTEMPT(const TypedResource resource, resource_of(path));
   WRIT_ATTEMPT(Permit permit, context.authority.authorize(CapabilityRight::kRead, resource, {}));
   return ReadTarget{std::move(path), std::move(permit)};
 }
-
-Attempt<StrictObject> opened(const JsonValue& arguments) {
-  return argument(StrictObject::open(arguments, "arguments"));
-}
-
-// Looking is the effect: from here on a use of a capability is taken.
-Attempt<std::monostate> begin(Permit& permit, const Workspace::Access& access) {
-  if (!access.in_force()) return refuse(PrimitiveCode::kFailed, "cannot act as the tool");
-  return permit.begin();
-}
-
-struct ListedEntry {
-  std::string name;
-  struct stat status {};
-};
 
 using DirectoryStream = std::unique_ptr<DIR, int (*)(DIR*)>;
 
@@ -127,12 +112,11 @@ JsonArray entries_json(int directory, const Names& names) {
 }  // namespace
 
 PrimitiveResult filesystem_read_text(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, opened(document));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const std::int64_t limit, bounded_argument(object, "max_bytes", kReadTextDefault, kReadTextLimit));
   WRIT_ATTEMPT(ReadTarget target, authorised_target(context, object));
   const Workspace::Access access(context.workspace);
-  WRIT_REQUIRE(begin(target.permit, access));
+  WRIT_REQUIRE(begin_effect(target.permit, access));
   WRIT_ATTEMPT(const OpenedFile file, open_regular_file(context.workspace, target.path));
   WRIT_ATTEMPT(std::string content, read_bounded(file.fd.get(), static_cast<std::size_t>(limit)));
   if (!is_valid_utf8(content)) return refuse(PrimitiveCode::kWrongKind, "the file is not UTF-8");
@@ -143,11 +127,10 @@ PrimitiveResult filesystem_read_text(FilesystemContext& context, const JsonObjec
 }
 
 PrimitiveResult filesystem_open(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, opened(document));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(ReadTarget target, authorised_target(context, object));
   const Workspace::Access access(context.workspace);
-  WRIT_REQUIRE(begin(target.permit, access));
+  WRIT_REQUIRE(begin_effect(target.permit, access));
   WRIT_ATTEMPT(OpenedFile file, open_regular_file(context.workspace, target.path));
   // O_NONBLOCK means nothing for a regular file, and whoever gets it shall not wonder.
   (void)::fcntl(file.fd.get(), F_SETFL, 0);
@@ -157,11 +140,10 @@ PrimitiveResult filesystem_open(FilesystemContext& context, const JsonObject& ar
 }
 
 PrimitiveResult filesystem_stat(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, opened(document));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(ReadTarget target, authorised_target(context, object));
   const Workspace::Access access(context.workspace);
-  WRIT_REQUIRE(begin(target.permit, access));
+  WRIT_REQUIRE(begin_effect(target.permit, access));
   // With O_PATH | O_NOFOLLOW a link is opened itself, also under RESOLVE_NO_SYMLINKS (openat2(2)).
   WRIT_ATTEMPT(const UniqueFd fd, context.workspace.open_readable(target.path, O_PATH | O_NOFOLLOW));
   struct stat status {};
@@ -172,15 +154,14 @@ PrimitiveResult filesystem_stat(FilesystemContext& context, const JsonObject& ar
 }
 
 PrimitiveResult filesystem_read_directory(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, opened(document));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const std::int64_t limit, bounded_argument(object, "limit", kListingDefault, kListingLimit));
   WRIT_ATTEMPT(const WorkspacePath path, path_argument(object, "path", context.workspace));
-  WRIT_REQUIRE(arguments_complete(object));
+  WRIT_REQUIRE(valid(object.finish()));
   WRIT_ATTEMPT(const TypedResource resource, resource_of(path));
   WRIT_ATTEMPT(Permit permit, context.authority.authorize_listing(resource));
   const Workspace::Access access(context.workspace);
-  WRIT_REQUIRE(begin(permit, access));
+  WRIT_REQUIRE(begin_effect(permit, access));
   WRIT_ATTEMPT(UniqueFd fd, context.workspace.open_readable(path, O_RDONLY | O_DIRECTORY));
   const DirectoryStream stream(::fdopendir(fd.get()), ::closedir);
   if (!stream) return refuse_errno(errno, "cannot read a directory of the workspace");

@@ -22,6 +22,7 @@ inline constexpr std::int64_t kListingLimit = 10'000;
 struct FilesystemContext {
   PrimitiveAuthority& authority;
   Workspace& workspace;
+  int cancel = -1;  // borrowed; ready: the caller is gone, end what takes time
 };
 
 // {path, max_bytes?} → {text, size, content_sha256}. kTooLarge: longer than max_bytes, also when it grew meanwhile;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "broker/audit/audit_crypto.h"
@@ -12,8 +11,13 @@
 namespace writ {
 
 Attempt<WorkspacePath> path_argument(StrictObject& arguments, std::string_view key, const Workspace& workspace) {
-  WRIT_ATTEMPT(const std::string typed, argument(arguments.text(key)));
+  WRIT_ATTEMPT(const std::string typed, valid(arguments.text(key)));
   return WorkspacePath::parse(typed, workspace.path());
+}
+
+Attempt<std::monostate> begin_effect(Permit& permit, const Workspace::Access& access) {
+  if (!access.in_force()) return refuse(PrimitiveCode::kFailed, "cannot act as the tool");
+  return permit.begin();
 }
 
 Attempt<TypedResource> resource_of(const WorkspacePath& path) {

@@ -10,22 +10,14 @@
 
 #include "broker/base/strict_object.h"
 #include "broker/base/unique_fd.h"
+#include "broker/primitives/argument_reading.h"
 #include "broker/primitives/permit.h"
 #include "broker/primitives/workspace.h"
 
 namespace writ {
 
-// An argument that is wrong, as a refusal.
-template <class T>
-[[nodiscard]] Attempt<T> argument(Result<T> read) {
-  if (!read) return refuse(PrimitiveCode::kInvalidArguments, std::move(read.error().what));
-  return std::move(*read);
-}
-[[nodiscard]] inline Attempt<std::monostate> arguments_complete(const StrictObject& arguments) {
-  if (Status done = arguments.finish(); !done)
-    return refuse(PrimitiveCode::kInvalidArguments, std::move(done.error().what));
-  return std::monostate();
-}
+// Right before the effect, which looking is as well: from here on a use of a capability is taken.
+[[nodiscard]] Attempt<std::monostate> begin_effect(Permit& permit, const Workspace::Access& access);
 
 // The member `key` as a path.
 [[nodiscard]] Attempt<WorkspacePath> path_argument(StrictObject& arguments, std::string_view key,

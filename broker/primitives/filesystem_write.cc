@@ -5,13 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <string>
 #include <utility>
 
-#include "broker/primitives/filesystem_target.h"
+#include "broker/primitives/filesystem_change.h"
 #include "broker/primitives/filesystem_turn.h"
-#include "broker/primitives/permit_set.h"
 #include "broker/primitives/replace_file.h"
 #include "broker/primitives/tree_walk.h"
 
@@ -21,43 +19,16 @@ namespace {
 constexpr mode_t kDirectoryMode = 0755;
 constexpr std::size_t kHashDigits = 64;
 
-Attempt<StrictObject> opened(const JsonValue& arguments) {
-  return argument(StrictObject::open(arguments, "arguments"));
-}
-
-Attempt<bool> flag_argument(StrictObject& arguments, std::string_view key, bool usual) {
-  WRIT_ATTEMPT(const std::optional<bool> typed, argument(arguments.optional_flag(key)));
-  return typed.value_or(usual);
-}
-
 Attempt<FileExpectation> expectation_argument(StrictObject& arguments) {
   FileExpectation expected;
   WRIT_ATTEMPT(const bool overwrite, flag_argument(arguments, "overwrite", true));
   if (!overwrite) expected.overwriting = Overwriting::kRefused;
-  WRIT_ATTEMPT(expected.content, argument(arguments.optional_text("expected_content_sha256")));
+  WRIT_ATTEMPT(expected.content, valid(arguments.optional_text("expected_content_sha256")));
   const bool is_hash = expected.content && expected.content->size() == kHashDigits &&
                        expected.content->find_first_not_of("0123456789abcdef") == std::string::npos;
   if (expected.content && *expected.content != kMissing && !is_hash)
     return refuse(PrimitiveCode::kInvalidArguments, "expected_content_sha256 is no hash");
   return expected;
-}
-
-// A change of the workspace itself is nobody's.
-Attempt<WorkspacePath> changeable_path(StrictObject& arguments, std::string_view key, const Workspace& workspace) {
-  WRIT_ATTEMPT(WorkspacePath path, path_argument(arguments, key, workspace));
-  if (path.is_workspace()) return refuse(PrimitiveCode::kDenied, "the workspace itself");
-  return path;
-}
-
-Attempt<Permit> authorise(FilesystemContext& context, CapabilityRight right, const WorkspacePath& path,
-                          const std::string& argument_hash = {}) {
-  WRIT_ATTEMPT(const TypedResource resource, resource_of(path));
-  return context.authority.authorize(right, resource, argument_hash);
-}
-
-Attempt<std::monostate> begin(Permit& permit, const Workspace::Access& access) {
-  if (!access.in_force()) return refuse(PrimitiveCode::kFailed, "cannot act as the tool");
-  return permit.begin();
 }
 
 enum class Made : std::uint8_t { kNow, kBefore };
@@ -86,7 +57,7 @@ Attempt<std::monostate> make_parents(FilesystemContext& context, const Workspace
   WRIT_REQUIRE(make_parents(context, above));
   WRIT_ATTEMPT(Permit permit, authorise(context, CapabilityRight::kWrite, above));
   const Workspace::Access access(context.workspace);
-  WRIT_REQUIRE(begin(permit, access));
+  WRIT_REQUIRE(begin_effect(permit, access));
   WRIT_REQUIRE(make_directory(context.workspace, above));
   return std::monostate();
 }
@@ -108,7 +79,7 @@ Attempt<bool> remove_entry(FilesystemContext& context, const WorkspacePath& path
   if (!parent && parent.error().code == PrimitiveCode::kNotFound) return false;
   if (!parent) return tl::unexpected(std::move(parent.error()));
   WRIT_REQUIRE(may_remove(context.workspace, path, parent->get()));
-  WRIT_REQUIRE(begin(permit, access));
+  WRIT_REQUIRE(begin_effect(permit, access));
   if (::unlinkat(parent->get(), path.name().c_str(), flags) == 0) return true;
   const int failed = errno;
   permit.settle(EffectOutcome::kNotStarted);
@@ -121,19 +92,6 @@ PrimitiveResult deletion(bool deleted, bool missing_ok) {
   return PrimitiveReply{JsonObject().set("deleted", deleted)};
 }
 
-// Whether `right` holds for everything below `path`, as if it lay below `as`. Nothing is done yet: each use is given
-// back.
-Attempt<WalkedTree> authorised_tree(FilesystemContext& context, CapabilityRight right, const WorkspacePath& path,
-                                    const WorkspacePath& as) {
-  WRIT_ATTEMPT(WalkedTree tree, walk_tree(context.workspace, path));
-  for (const WalkedEntry& entry : tree.entries) {
-    WRIT_ATTEMPT(const WorkspacePath below, WorkspacePath::parse(as.text() + "/" + entry.relative, "/"));
-    WRIT_REQUIRE(authorise(context, right, below));
-    WRIT_REQUIRE(context.workspace.respects_shields(below, entry.is_directory ? Way::kKept : Way::kReplaced));
-  }
-  return tree;
-}
-
 Attempt<std::monostate> remove_below(FilesystemContext& context, const WorkspacePath& path) {
   WRIT_ATTEMPT(const WalkedTree tree, authorised_tree(context, CapabilityRight::kDelete, path, path));
   for (auto entry = tree.entries.rbegin(); entry != tree.entries.rend(); ++entry) {  // what is deepest comes last
@@ -143,87 +101,36 @@ Attempt<std::monostate> remove_below(FilesystemContext& context, const Workspace
   return std::monostate();
 }
 
-struct MoveArguments {
-  WorkspacePath from;
-  WorkspacePath to;
-  bool overwrite;
-};
-
-Attempt<MoveArguments> move_arguments(FilesystemContext& context, const JsonValue& document) {
-  WRIT_ATTEMPT(StrictObject object, opened(document));
-  WRIT_ATTEMPT(WorkspacePath from, changeable_path(object, "from", context.workspace));
-  WRIT_ATTEMPT(WorkspacePath to, changeable_path(object, "to", context.workspace));
-  WRIT_ATTEMPT(const bool overwrite, flag_argument(object, "overwrite", false));
-  WRIT_REQUIRE(arguments_complete(object));
-  return MoveArguments{std::move(from), std::move(to), overwrite};
-}
-
-// What lies in a directory is taken from one place and given to another. Entries that somebody else makes meanwhile are
-// not seen: they get the names that they would have had by being made a moment later.
-Attempt<std::monostate> authorise_moved_tree(FilesystemContext& context, const MoveArguments& typed) {
-  WRIT_REQUIRE(authorised_tree(context, CapabilityRight::kDelete, typed.from, typed.from));
-  WRIT_REQUIRE(authorised_tree(context, CapabilityRight::kRead, typed.from, typed.from));
-  WRIT_REQUIRE(authorised_tree(context, CapabilityRight::kWrite, typed.from, typed.to));
-  return std::monostate();
-}
-
-Attempt<std::monostate> authorise_move(FilesystemContext& context, const MoveArguments& typed, PermitSet& permits) {
-  WRIT_ATTEMPT(const TypedResource from, resource_of(typed.from));
-  WRIT_ATTEMPT(const TypedResource to, resource_of(typed.to));
-  WRIT_REQUIRE(permits.ask(CapabilityRight::kDelete, from));
-  // Under another name it may be readable.
-  WRIT_REQUIRE(permits.ask(CapabilityRight::kRead, from));
-  WRIT_REQUIRE(permits.ask(CapabilityRight::kWrite, to));
-  WRIT_REQUIRE(context.workspace.respects_shields(typed.from, Way::kReplaced));
-  return context.workspace.respects_shields(typed.to, Way::kReplaced);
-}
-
-struct MoveSource {
-  UniqueFd parent;
-  bool is_directory = false;
-};
-
-Attempt<MoveSource> open_moved(const Workspace& workspace, const WorkspacePath& path) {
-  const Workspace::Access access(workspace);
-  MoveSource source;
-  WRIT_ATTEMPT(source.parent, workspace.open_for_change(path.parent()));
-  struct stat status {};
-  if (::fstatat(source.parent.get(), path.name().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-    return refuse_errno(errno, "cannot inspect what is to be moved");
-  if (S_ISREG(status.st_mode) && status.st_nlink > 1)
-    return refuse(PrimitiveCode::kWrongKind, "a file with several hard links");
-  source.is_directory = S_ISDIR(status.st_mode);
-  return source;
-}
-
 struct WriteArguments {
   WorkspacePath path;
   std::string text;
   FileExpectation expected;
 };
 
-Attempt<WriteArguments> write_arguments(FilesystemContext& context, const JsonValue& document) {
-  WRIT_ATTEMPT(StrictObject object, opened(document));
+Attempt<WriteArguments> write_arguments(FilesystemContext& context, const JsonObject& arguments) {
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(WorkspacePath path, changeable_path(object, "path", context.workspace));
-  WRIT_ATTEMPT(std::string text, argument(object.text("text")));
+  WRIT_ATTEMPT(std::string text, valid(object.text("text")));
   WRIT_ATTEMPT(FileExpectation expected, expectation_argument(object));
-  WRIT_REQUIRE(arguments_complete(object));
+  WRIT_REQUIRE(valid(object.finish()));
   return WriteArguments{std::move(path), std::move(text), std::move(expected)};
 }
 
 }  // namespace
 
 PrimitiveResult filesystem_write_text(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(const WriteArguments typed, write_arguments(context, document));
+  WRIT_ATTEMPT(const WriteArguments typed, write_arguments(context, arguments));
   const std::string hash = sha256_text(typed.text);
   WRIT_ATTEMPT(Permit permit, authorise(context, CapabilityRight::kWrite, typed.path, hash));
   WRIT_REQUIRE(context.workspace.respects_shields(typed.path, Way::kReplaced));
   const Workspace::Access access(context.workspace);
   WRIT_ATTEMPT(const UniqueFd parent, context.workspace.open_for_change(typed.path.parent()));
   WRIT_ATTEMPT(const DirectoryTurn turn, DirectoryTurn::take({parent.get()}));
-  WRIT_REQUIRE(begin(permit, access));
-  const auto replaced = replace_file(parent.get(), typed.path.name(), typed.text, typed.expected);
+  WRIT_REQUIRE(begin_effect(permit, access));
+  // Not a member of the arguments: nothing that a tool says.
+  FileExpectation expected = typed.expected;
+  expected.cancel = context.cancel;
+  const auto replaced = replace_file(parent.get(), typed.path.name(), typed.text, expected);
   permit.settle(replaced ? EffectOutcome::kDone : EffectOutcome::kNotStarted);
   if (!replaced) return tl::unexpected(replaced.error());
   JsonObject value;
@@ -232,16 +139,16 @@ PrimitiveResult filesystem_write_text(FilesystemContext& context, const JsonObje
 }
 
 PrimitiveResult filesystem_write_directory(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, opened(document));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const WorkspacePath path, changeable_path(object, "path", context.workspace));
   WRIT_ATTEMPT(const bool parents, flag_argument(object, "parents", true));
   WRIT_ATTEMPT(const bool exist_ok, flag_argument(object, "exist_ok", true));
-  WRIT_REQUIRE(arguments_complete(object));
+  WRIT_REQUIRE(valid(object.finish()));
+  if (parents && path.depth() > kWalkDepth) return refuse(PrimitiveCode::kLimit, "the directory would lie too deep");
   WRIT_ATTEMPT(Permit permit, authorise(context, CapabilityRight::kWrite, path));
   if (parents) WRIT_REQUIRE(make_parents(context, path));
   const Workspace::Access access(context.workspace);
-  WRIT_REQUIRE(begin(permit, access));
+  WRIT_REQUIRE(begin_effect(permit, access));
   const auto made = make_directory(context.workspace, path);
   permit.settle(made && *made == Made::kNow ? EffectOutcome::kDone : EffectOutcome::kNotStarted);
   if (!made) return tl::unexpected(made.error());
@@ -250,22 +157,20 @@ PrimitiveResult filesystem_write_directory(FilesystemContext& context, const Jso
 }
 
 PrimitiveResult filesystem_delete_file(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, opened(document));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const WorkspacePath path, changeable_path(object, "path", context.workspace));
   WRIT_ATTEMPT(const bool missing_ok, flag_argument(object, "missing_ok", false));
-  WRIT_REQUIRE(arguments_complete(object));
+  WRIT_REQUIRE(valid(object.finish()));
   WRIT_ATTEMPT(const bool deleted, remove_entry(context, path, 0));
   return deletion(deleted, missing_ok);
 }
 
 PrimitiveResult filesystem_delete_directory(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, opened(document));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const WorkspacePath path, changeable_path(object, "path", context.workspace));
   WRIT_ATTEMPT(const bool recursive, flag_argument(object, "recursive", false));
   WRIT_ATTEMPT(const bool missing_ok, flag_argument(object, "missing_ok", false));
-  WRIT_REQUIRE(arguments_complete(object));
+  WRIT_REQUIRE(valid(object.finish()));
   if (recursive) {
     // Before the look into it.
     WRIT_REQUIRE(authorise(context, CapabilityRight::kDelete, path));
@@ -275,28 +180,6 @@ PrimitiveResult filesystem_delete_directory(FilesystemContext& context, const Js
   }
   WRIT_ATTEMPT(const bool deleted, remove_entry(context, path, AT_REMOVEDIR));
   return deletion(deleted, missing_ok);
-}
-
-PrimitiveResult filesystem_move(FilesystemContext& context, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(const MoveArguments typed, move_arguments(context, document));
-  PermitSet permits(context.authority);
-  WRIT_REQUIRE(authorise_move(context, typed, permits));
-  WRIT_ATTEMPT(const MoveSource source, open_moved(context.workspace, typed.from));
-  if (source.is_directory) WRIT_REQUIRE(authorise_moved_tree(context, typed));
-  const Workspace::Access access(context.workspace);
-  if (!access.in_force()) return refuse(PrimitiveCode::kFailed, "cannot act as the tool");
-  WRIT_ATTEMPT(const UniqueFd target, context.workspace.open_for_change(typed.to.parent()));
-  WRIT_ATTEMPT(const DirectoryTurn turn, DirectoryTurn::take({source.parent.get(), target.get()}));
-  WRIT_REQUIRE(permits.begin());
-  const unsigned flags = typed.overwrite ? 0 : RENAME_NOREPLACE;
-  const std::string from = typed.from.name();
-  const std::string to = typed.to.name();
-  const bool moved = ::renameat2(source.parent.get(), from.c_str(), target.get(), to.c_str(), flags) == 0;
-  const int failed = errno;
-  permits.settle(moved ? EffectOutcome::kDone : EffectOutcome::kNotStarted);
-  if (!moved) return refuse_errno(failed, "cannot move it");
-  return PrimitiveReply{JsonObject()};
 }
 
 }  // namespace writ

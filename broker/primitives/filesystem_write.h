@@ -10,10 +10,12 @@
 namespace writ {
 
 // {path, text, overwrite?, expected_content_sha256?} → {size, content_sha256, created}. kExists: overwrite is false;
-// kConflict: the content is not the expected one ("missing": nothing is expected there), and stays as it is.
+// kConflict: the content is not the expected one ("missing": nothing is expected there), and stays as it is; kTooLarge:
+// a content is expected, and what is there is too large to be compared (replace_file.h).
 [[nodiscard]] PrimitiveResult filesystem_write_text(FilesystemContext& context, const JsonObject& arguments);
 
-// {path, parents?, exist_ok?} → {created}.
+// {path, parents?, exist_ok?} → {created}. With `parents`, kLimit: it would lie deeper than kWalkDepth (tree_walk.h),
+// where nobody could delete it again as a whole.
 [[nodiscard]] PrimitiveResult filesystem_write_directory(FilesystemContext& context, const JsonObject& arguments);
 
 // {path, missing_ok?} → {deleted}. kWrongKind: a directory. A link is deleted itself.
@@ -24,7 +26,9 @@ namespace writ {
 [[nodiscard]] PrimitiveResult filesystem_delete_directory(FilesystemContext& context, const JsonObject& arguments);
 
 // {from, to, overwrite?} → {}. Needs the rights to delete and to read `from`, and to write `to`; for a directory, also
-// for everything below it, at its old and at its new place.
+// for everything below it, at its old and at its new place. kConflict: it became something else, or something was put
+// into it, since that was decided; then it is where it was (where that name was taken meanwhile, beside it as
+// `.writ-set-aside-…`). What `overwrite` replaced by then is gone.
 [[nodiscard]] PrimitiveResult filesystem_move(FilesystemContext& context, const JsonObject& arguments);
 
 }  // namespace writ

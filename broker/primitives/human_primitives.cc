@@ -88,8 +88,7 @@ struct AllowedText {
 
 // The text in the member `key`, of arguments that have nothing else but the person.
 Attempt<AllowedText> read_allowed_text(HumanContext& context, const JsonObject& arguments, std::string_view key) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(std::string text, text_argument(read, key));
   WRIT_ATTEMPT(const std::string human, human_argument(read));
   WRIT_REQUIRE(valid(read.finish()));
@@ -255,8 +254,7 @@ PrimitiveResult human_output(HumanContext& context, const JsonObject& arguments)
 }
 
 PrimitiveResult human_request_permission(HumanContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(PermissionPayload asked, read_permission(read));
   WRIT_ATTEMPT(const std::string human, human_argument(read));
   WRIT_REQUIRE(valid(read.finish()));

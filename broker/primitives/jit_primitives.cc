@@ -50,8 +50,7 @@ Result<std::vector<JitTest>> read_tests(const JsonValue* value) {
 }
 
 Result<JitDraft> read_draft(const JsonObject& arguments) {
-  const JsonValue value(arguments);
-  WRIT_ASSIGN(StrictObject object, StrictObject::open(value, "arguments"));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   JitDraft draft;
   WRIT_ASSIGN(draft.name, object.text("name"));
   WRIT_ASSIGN(draft.description, object.text("description"));
@@ -67,8 +66,7 @@ Result<JitDraft> read_draft(const JsonObject& arguments) {
 }
 
 Result<std::string> read_candidate(const JsonObject& arguments) {
-  const JsonValue value(arguments);
-  WRIT_ASSIGN(StrictObject object, StrictObject::open(value, "arguments"));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   WRIT_ASSIGN(std::string candidate, object.text("candidate"));
   WRIT_TRY(object.finish());
   return candidate;

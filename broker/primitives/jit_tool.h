@@ -32,7 +32,7 @@ struct JitRuntime {
   CommandSandbox sandbox;  // its profile does not count: it is always `jit`
   JitDispatcher dispatch;
   JitRefusalRecorder record{};                             // empty: refusals have no number
-  std::chrono::milliseconds time_limit = kJitTimeDefault;  // of one run with its calls; at most kJitTimeLimit
+  std::chrono::milliseconds time_limit = kJitTimeDefault;  // of one run, without its calls; at most kJitTimeLimit
   int cancel = -1;                                         // borrowed; ready: the caller is gone
 };
 

@@ -27,14 +27,14 @@ tl::unexpected<PrimitiveFailure> refuse_flaw(MemoryFailure failure) {
 
 // Settles by whether the memory did it. It does a thing completely or not at all, so that "not" is certain.
 template <class T>
-Attempt<T> settled(PermitSet& permits, MemoryResult<T> result) {
+Attempt<T> settled(PermitSet& permits, ObjectMemoryResult<T> result) {
   permits.settle(result ? EffectOutcome::kDone : EffectOutcome::kNotStarted);
   if (!result) return refuse_flaw(std::move(result.error()));
   return std::move(*result);
 }
 
 // What an approval is bound to beside the resource.
-std::string hash_of(const JsonValue& arguments) { return hex_text(sha256(arguments.to_text())); }
+std::string hash_of(const JsonObject& arguments) { return hex_text(sha256(JsonValue(arguments).to_text())); }
 
 // A namespace as a request names it: the session's own, or one that it needs authority for.
 struct NamedNamespace {
@@ -111,8 +111,7 @@ JsonObject listing_json(const ObjectListing& object) {
 }  // namespace
 
 PrimitiveResult memory_create_namespace(MemoryContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const std::string name, valid(read.text("namespace")));
   WRIT_ATTEMPT(const std::optional<std::string> above, valid(read.optional_text("parent_namespace")));
   WRIT_REQUIRE(valid(read.finish()));
@@ -122,15 +121,14 @@ PrimitiveResult memory_create_namespace(MemoryContext& context, const JsonObject
     return refuse(PrimitiveCode::kInvalidArguments, "parent_namespace is not the one above this namespace");
   WRIT_ATTEMPT(const TypedResource resource, valid(namespace_resource(parent.empty() ? name : parent)));
   PermitSet permits(context.authority);
-  WRIT_REQUIRE(permits.ask(kWrite, resource, hash_of(held)));
+  WRIT_REQUIRE(permits.ask(kWrite, resource, hash_of(arguments)));
   WRIT_REQUIRE(permits.begin());
   WRIT_REQUIRE(settled(permits, context.memory.create_namespace(name, context.owner)));
   return PrimitiveReply{JsonObject()};
 }
 
 PrimitiveResult memory_list_namespace(MemoryContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const NamedNamespace named, namespace_argument(context, read));
   WRIT_REQUIRE(valid(read.finish()));
   PermitSet permits(context.authority);
@@ -153,13 +151,12 @@ PrimitiveResult memory_list_namespace(MemoryContext& context, const JsonObject& 
 }
 
 PrimitiveResult memory_create_object(MemoryContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const NamedNamespace named, namespace_argument(context, read));
   WRIT_ATTEMPT(ObjectDraft draft, read_draft(context, read, named.name));
   WRIT_REQUIRE(valid(read.finish()));
   PermitSet permits(context.authority);
-  WRIT_REQUIRE(ask_for_namespace(permits, kWrite, named, hash_of(held)));
+  WRIT_REQUIRE(ask_for_namespace(permits, kWrite, named, hash_of(arguments)));
   WRIT_REQUIRE(permits.begin());
   WRIT_ATTEMPT(const CreatedObject created, settled(permits, context.memory.create(std::move(draft))));
   JsonObject value;
@@ -168,8 +165,7 @@ PrimitiveResult memory_create_object(MemoryContext& context, const JsonObject& a
 }
 
 PrimitiveResult memory_read_object(MemoryContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const std::string name, valid(read.text("name")));
   WRIT_ATTEMPT(const NamedNamespace named, namespace_argument(context, read));
   WRIT_REQUIRE(valid(read.finish()));
@@ -189,15 +185,15 @@ PrimitiveResult memory_read_object(MemoryContext& context, const JsonObject& arg
 }
 
 PrimitiveResult memory_append_object(MemoryContext& context, const JsonObject& arguments) {
-  const JsonValue held(arguments);
-  WRIT_ATTEMPT(StrictObject read, valid(StrictObject::open(held, "arguments")));
+  StrictObject read = StrictObject::of(arguments, "arguments");
   WRIT_ATTEMPT(const std::string name, valid(read.text("name")));
   WRIT_ATTEMPT(JsonValue entry, any_argument(read, "entry"));
   WRIT_ATTEMPT(const NamedNamespace named, namespace_argument(context, read));
   WRIT_ATTEMPT(const std::optional<std::string> list_field, valid(read.optional_text("list_field")));
   WRIT_REQUIRE(valid(read.finish()));
   PermitSet permits(context.authority);
-  WRIT_ATTEMPT(const ObjectId id, authorised_object(context, permits, named, name, {kRead, kWrite}, hash_of(held)));
+  WRIT_ATTEMPT(const ObjectId id,
+               authorised_object(context, permits, named, name, {kRead, kWrite}, hash_of(arguments)));
   WRIT_REQUIRE(permits.begin());
   WRIT_ATTEMPT(const std::uint64_t version,
                settled(permits, context.memory.append(id, list_field.value_or("entries"), std::move(entry))));

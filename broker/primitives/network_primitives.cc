@@ -13,9 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "broker/base/strict_object.h"
 #include "broker/network/socket_address.h"
 #include "broker/policy/ip_address.h"
-#include "broker/primitives/filesystem_target.h"
+#include "broker/primitives/argument_reading.h"
 
 namespace writ {
 namespace {
@@ -34,11 +35,10 @@ std::optional<IpAddress> numeric_address(std::string_view host) {
 }
 
 Attempt<Destination> destination_argument(const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, argument(StrictObject::open(document, "arguments")));
-  WRIT_ATTEMPT(const std::string host, argument(object.text("host")));
-  WRIT_ATTEMPT(const std::int64_t port, argument(object.integer("port")));
-  WRIT_REQUIRE(arguments_complete(object));
+  StrictObject object = StrictObject::of(arguments, "arguments");
+  WRIT_ATTEMPT(const std::string host, valid(object.text("host")));
+  WRIT_ATTEMPT(const std::int64_t port, valid(object.integer("port")));
+  WRIT_REQUIRE(valid(object.finish()));
   if (port < 1 || port > 65535) return refuse(PrimitiveCode::kInvalidArguments, "port is out of range");
   Destination destination{{}, static_cast<std::uint16_t>(port)};
   if (host == "localhost") {

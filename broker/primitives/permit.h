@@ -1,8 +1,8 @@
 // PrimitiveAuthority and Permit: authorise → act → settle, for one primitive.
 //
-//   WRIT_ATTEMPT(Permit permit, authority.authorize(CapabilityRight::kWrite, resource));
+//   WRIT_ATTEMPT(Permit permit, authority.authorize(CapabilityRight::kWrite, resource, {}));
 //   …look at the target, prepare…
-//   WRIT_ATTEMPT(auto begun, permit.begin());   // revoked in the meantime: refused
+//   WRIT_REQUIRE(permit.begin());   // revoked in the meantime: refused
 //   …act…
 //   permit.settle(EffectOutcome::kDone);
 //

@@ -6,7 +6,6 @@
 #ifndef WRIT_BROKER_PRIMITIVES_PRIMITIVE_H_
 #define WRIT_BROKER_PRIMITIVES_PRIMITIVE_H_
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 
 #include "broker/base/json_text.h"
 #include "broker/base/unique_fd.h"
+#include "broker/protocol/refusal_codes.h"
 
 namespace writ {
 
@@ -35,12 +35,12 @@ enum class PrimitiveCode : std::uint8_t {
   kUnavailable,  // this broker has no such thing
   kFailed,
 };
-inline constexpr std::array<std::string_view, 13> kPrimitiveCodeNames = {
-    "invalid_arguments", "unknown_name", "denied",    "not_found", "exists",      "conflict", "too_large",
-    "wrong_kind",        "limit",        "timed_out", "cancelled", "unavailable", "failed"};
+// They have the words of the protocol, in its order.
+static_assert(kRefusalCodes.size() == static_cast<std::size_t>(PrimitiveCode::kFailed) + 1 &&
+              kRefusalCodes.front() == "invalid_arguments" && kRefusalCodes.back() == "failed");
 
 [[nodiscard]] constexpr std::string_view primitive_code_name(PrimitiveCode code) {
-  return kPrimitiveCodeNames[static_cast<std::size_t>(code)];
+  return kRefusalCodes[static_cast<std::size_t>(code)];
 }
 
 struct PrimitiveFailure {

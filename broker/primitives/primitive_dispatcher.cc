@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "broker/primitives/filesystem_target.h"
+#include "broker/base/strict_object.h"
+#include "broker/primitives/argument_reading.h"
 #include "broker/primitives/filesystem_write.h"
 
 namespace writ {
@@ -12,11 +13,10 @@ namespace {
 inline constexpr std::size_t kExitMessageLimit = 8192;
 
 PrimitiveResult process_exit(SessionExit& exit, const JsonObject& arguments) {
-  const JsonValue document(arguments);
-  WRIT_ATTEMPT(StrictObject object, argument(StrictObject::open(document, "arguments")));
-  WRIT_ATTEMPT(const std::optional<std::string> message, argument(object.optional_text("message")));
-  WRIT_ATTEMPT(const std::optional<bool> failed, argument(object.optional_flag("failed")));
-  WRIT_REQUIRE(arguments_complete(object));
+  StrictObject object = StrictObject::of(arguments, "arguments");
+  WRIT_ATTEMPT(const std::optional<std::string> message, valid(object.optional_text("message")));
+  WRIT_ATTEMPT(const std::optional<bool> failed, valid(object.optional_flag("failed")));
+  WRIT_REQUIRE(valid(object.finish()));
   if (message && message->size() > kExitMessageLimit)
     return refuse(PrimitiveCode::kTooLarge, "the message is too long");
   exit.state = failed.value_or(false) ? SessionExit::State::kFailed : SessionExit::State::kExited;
@@ -105,14 +105,8 @@ PrimitiveResult dispatch_primitive(PrimitiveContexts& contexts, std::string_view
   return row->function(contexts, arguments);
 }
 
-std::vector<std::string_view> primitive_names() {
-  std::vector<std::string_view> names;
-  names.reserve(kTable.size());
-  for (const Row& row : kTable) names.push_back(row.name);
-  return names;
-}
-
 void set_cancel_descriptor(PrimitiveContexts& contexts, int descriptor) {
+  contexts.filesystem.cancel = descriptor;
   contexts.shell.cancel = descriptor;
   contexts.clock.cancel = descriptor;
   contexts.human.cancel = descriptor;

@@ -7,7 +7,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "broker/primitives/capability_primitives.h"
 #include "broker/primitives/clock_primitives.h"
@@ -43,9 +42,6 @@ struct PrimitiveContexts {
 // Errors: kUnknownName; those of the primitive.
 [[nodiscard]] PrimitiveResult dispatch_primitive(PrimitiveContexts& contexts, std::string_view name,
                                                  const JsonObject& arguments);
-
-// The names of the table, aliases among them; sorted.
-[[nodiscard]] std::vector<std::string_view> primitive_names();
 
 // While something else than the caller of the session is waited for, `descriptor` (borrowed) becoming readable ends the
 // waiting; -1: nothing does.

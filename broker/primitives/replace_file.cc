@@ -1,6 +1,7 @@
 #include "broker/primitives/replace_file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,15 +21,11 @@ namespace {
 
 constexpr mode_t kUsualMode = 0644;
 constexpr mode_t kPermissions = 0777;  // set-id bits are never given
-
-struct OldFile {
-  UniqueFd fd;
-  struct stat status {};
-};
+constexpr const char* kTooLargeToCompare = "the file to be replaced is too large to be compared";
 
 // What has the name now; an invalid descriptor: nothing.
-Attempt<OldFile> open_old(int parent, const std::string& name) {
-  OldFile old;
+Attempt<OpenedFile> open_old(int parent, const std::string& name) {
+  OpenedFile old;
   old.fd.reset(::openat(parent, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!old.fd.valid() && errno == ENOENT) return old;
   if (!old.fd.valid()) return refuse_errno(errno, "cannot open the file to be replaced");
@@ -36,8 +33,13 @@ Attempt<OldFile> open_old(int parent, const std::string& name) {
   return old;
 }
 
-// In parts: an old file can be as large as it likes.
-Attempt<std::string> content_hash_of(int fd) {
+bool is_ready(int descriptor) {
+  pollfd entry{descriptor, POLLIN, 0};  // poll(2) passes over a negative one
+  return ::poll(&entry, 1, 0) > 0 && entry.revents != 0;
+}
+
+// In parts, between which it is looked whether anybody still waits.
+Attempt<std::string> content_hash_of(int fd, int cancel) {
   std::array<char, 65536> part;
   Sha256 hash;
   off_t at = 0;
@@ -46,13 +48,15 @@ Attempt<std::string> content_hash_of(int fd) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return refuse_errno(errno, "cannot read the file to be replaced");
     if (got == 0) break;
-    hash.update(std::string_view(part.data(), static_cast<std::size_t>(got)));
     at += got;
+    if (static_cast<std::size_t>(at) > kComparedLimit) return refuse(PrimitiveCode::kTooLarge, kTooLargeToCompare);
+    if (is_ready(cancel)) return refuse(PrimitiveCode::kCancelled, "the caller is gone");
+    hash.update(std::string_view(part.data(), static_cast<std::size_t>(got)));
   }
   return hex_text(hash.finish());
 }
 
-Attempt<std::monostate> meets(const OldFile& old, const FileExpectation& expected) {
+Attempt<std::monostate> meets(const OpenedFile& old, const FileExpectation& expected) {
   const bool there = old.fd.valid();
   if (there && expected.overwriting == Overwriting::kRefused) return refuse(PrimitiveCode::kExists, "it is there");
   if (!expected.content) return std::monostate();
@@ -60,7 +64,10 @@ Attempt<std::monostate> meets(const OldFile& old, const FileExpectation& expecte
     return (*expected.content == kMissing) != there
                ? Attempt<std::monostate>(std::monostate())
                : refuse(PrimitiveCode::kConflict, there ? "it is there" : "it is not there");
-  WRIT_ATTEMPT(const std::string found, content_hash_of(old.fd.get()));
+  // Its size is known without reading it; it may grow all the same.
+  if (static_cast<std::uint64_t>(old.status.st_size) > kComparedLimit)
+    return refuse(PrimitiveCode::kTooLarge, kTooLargeToCompare);
+  WRIT_ATTEMPT(const std::string found, content_hash_of(old.fd.get(), expected.cancel));
   if (found != *expected.content) return refuse(PrimitiveCode::kConflict, "the content is another one");
   return std::monostate();
 }
@@ -127,16 +134,16 @@ int give_name(int parent, const NewFile& file, const std::string& name) {
 bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
 // What was exchanged out lies under `name` now: is it what was decided on, as it was decided on?
-bool is_what_was_there(int parent, const std::string& name, const OldFile& old, const FileExpectation& expected) {
+bool is_what_was_there(int parent, const std::string& name, const OpenedFile& old, const FileExpectation& expected) {
   struct stat now {};
   if (::fstatat(parent, name.c_str(), &now, AT_SYMLINK_NOFOLLOW) != 0 || !same_file(now, old.status)) return false;
   if (!expected.content) return true;
-  const auto found = content_hash_of(old.fd.get());
+  const auto found = content_hash_of(old.fd.get(), expected.cancel);
   return found && *found == *expected.content;
 }
 
 // The new file has `temporary` as its name, and takes the old one's place.
-Attempt<Replaced> exchange(int parent, const std::string& temporary, const std::string& name, const OldFile& old,
+Attempt<Replaced> exchange(int parent, const std::string& temporary, const std::string& name, const OpenedFile& old,
                            const FileExpectation& expected) {
   if (::renameat2(parent, temporary.c_str(), parent, name.c_str(), RENAME_EXCHANGE) == 0) {
     if (is_what_was_there(parent, temporary, old, expected)) return Replaced::kReplaced;
@@ -150,7 +157,7 @@ Attempt<Replaced> exchange(int parent, const std::string& temporary, const std::
   return Replaced::kReplaced;
 }
 
-Attempt<Replaced> put_in_place(int parent, NewFile& made, const std::string& name, const OldFile& old,
+Attempt<Replaced> put_in_place(int parent, NewFile& made, const std::string& name, const OpenedFile& old,
                                const FileExpectation& expected) {
   if (!old.fd.valid()) {
     const int failed = give_name(parent, made, name);
@@ -173,7 +180,7 @@ Attempt<Replaced> put_in_place(int parent, NewFile& made, const std::string& nam
 
 Attempt<Replaced> replace_file(int parent, const std::string& name, std::string_view content,
                                const FileExpectation& expected) {
-  WRIT_ATTEMPT(const OldFile old, open_old(parent, name));
+  WRIT_ATTEMPT(const OpenedFile old, open_old(parent, name));
   WRIT_REQUIRE(meets(old, expected));
   WRIT_ATTEMPT(NewFile made, make_new(parent));
   const NameRemoval removal(parent, made.name);

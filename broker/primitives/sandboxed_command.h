@@ -45,8 +45,8 @@ class CommandConversation {
   [[nodiscard]] virtual std::string open() = 0;
   // What it wrote.
   virtual void take(std::string_view bytes) = 0;
-  // Appends what there is to write to `written`. May take its time, which counts as the command's. Nothing more is
-  // taken until everything is written, so that a command which does not read cannot pile it up here.
+  // Appends what there is to write to `written`. May take its time, which does not count as the command's. Nothing more
+  // is taken until everything is written, so that a command which does not read cannot pile it up here.
   [[nodiscard]] virtual ConversationStep step(std::string& written) = 0;
 };
 

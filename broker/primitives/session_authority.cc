@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <variant>
 
 #include "broker/base/escape.h"
 
@@ -57,6 +58,13 @@ OperationContext context_of(std::string_view operation, const TypedResource& res
   return context;
 }
 
+// What a sandbox has by itself, and not the network of the host that a bound with `network: host` leaves open.
+bool is_own_loopback(const AccessPolicy& policy, const Decision& decision) {
+  if (!policy.is_built_in(decision.rule)) return false;
+  const auto* pattern = std::get_if<AddressPattern>(&decision.rule->resource);
+  return pattern == nullptr || pattern->host != "*";
+}
+
 // Nothing is used up by it. It stands as long as the capability that gave it does.
 class StandingGround final : public PermitGround {
  public:
@@ -97,7 +105,6 @@ void SessionAuthority::begin_call(std::string tool, const ToolManifest* manifest
 
 std::string SessionAuthority::begin_request(std::string_view name) {
   request_ = name;
-  last_refusal_.clear();
   ++requests_;
   correlation_ = std::to_string(requests_);
   if (options_.audit == nullptr) return correlation_;
@@ -148,6 +155,20 @@ Decision SessionAuthority::policy_decision(const Wish& wish) const {
   return decision;
 }
 
+// Nobody has more than the bounds have: neither a capability nor a person who is asked. Where a bound wants it asked, a
+// capability is an answer as everywhere.
+bool SessionAuthority::bounds_allow(const Wish& wish) const {
+  if (options_.bounds == nullptr || wish.policy_rights.empty()) return true;
+  if (wish.resource.kind() == kNetwork) {
+    const auto address = Address::parse(body_of(wish.resource));
+    if (!address) return false;
+    const Decision decision = options_.bounds->decide_address(wish.policy_rights, *address);
+    return decision.effect != Effect::kDeny && !is_own_loopback(*options_.bounds, decision);
+  }
+  const Decision decision = options_.bounds->decide_path(wish.policy_rights, absolute_path(wish.resource));
+  return decision.effect != Effect::kDeny && !options_.bounds->is_built_in(decision.rule);
+}
+
 // A path of the workspace has two names; a capability may be about either.
 std::vector<TypedResource> SessionAuthority::names_of(const TypedResource& resource) const {
   std::vector<TypedResource> names{resource};
@@ -157,17 +178,31 @@ std::vector<TypedResource> SessionAuthority::names_of(const TypedResource& resou
   return names;
 }
 
+// What may not be written, or only when somebody is asked, does not vanish otherwise: a file that is deleted or moved
+// away is changed. Who may write may not delete by that.
+std::vector<CapabilityRight> SessionAuthority::rights_of(const Wish& wish) {
+  std::vector<CapabilityRight> rights{wish.right};
+  if (wish.right == CapabilityRight::kDelete && wish.resource.kind() == kFilesystem)
+    rights.push_back(CapabilityRight::kWrite);
+  return rights;
+}
+
 Result<SessionAuthority::Choice> SessionAuthority::capability_choice(const Wish& wish) const {
   Choice choice;
   if (options_.capabilities == nullptr || !options_.subject) return choice;
-  for (TypedResource& name : names_of(wish.resource)) {
-    CapabilityRequest request{*options_.subject, wish.right, std::move(name),
-                              context_of(request_, wish.resource, wish.right, wish.command)};
-    if (!wish.argument_hash.empty()) request.binding = ApprovalBinding{request_, wish.argument_hash, {}};
-    WRIT_ASSIGN(CapabilityDecision decision, options_.capabilities->decide(request));
-    if (decision.reason == DecisionReason::kNothing) continue;
-    const bool stricter = !choice.request || decision.effect > choice.decision.effect;
-    if (stricter) choice = {std::move(request), std::move(decision)};
+  for (const TypedResource& name : names_of(wish.resource)) {
+    for (const CapabilityRight right : rights_of(wish)) {
+      CapabilityRequest request{*options_.subject, right, name,
+                                context_of(request_, wish.resource, wish.right, wish.command)};
+      if (!wish.argument_hash.empty()) request.binding = ApprovalBinding{request_, wish.argument_hash, {}};
+      WRIT_ASSIGN(CapabilityDecision decision, options_.capabilities->decide(request));
+      if (decision.reason == DecisionReason::kNothing) continue;
+      if (right != wish.right && decision.allowed()) continue;
+      const bool own = choice.own || right == wish.right;
+      const bool stricter = !choice.request || decision.effect > choice.decision.effect;
+      if (stricter) choice = {std::move(request), std::move(decision)};
+      choice.own = own;
+    }
   }
   return choice;
 }
@@ -180,9 +215,12 @@ SessionAuthority::Verdict SessionAuthority::weigh(const Wish& wish, const Decisi
   const std::string reason = policy.rule == nullptr ? std::string() : policy.rule->reason;
   if (policy.effect == Effect::kDeny && policy.cause != DecisionCause::kNothing)
     return {Effect::kDeny, cause_text(policy.cause), rule, {}, reason};
+  if (!bounds_allow(wish)) return {Effect::kDeny, "bound", {}, {}, "beyond --manifest or the ceiling"};
   // What the profile allows by itself takes no use of a capability.
   const bool both_allow = choice.request && choice.decision.allowed() && policy.effect == Effect::kAllow;
-  if (choice.request && !both_allow) {
+  // A question about another right only takes away; it gives nobody what he has no right to at all.
+  const bool may_be_asked = choice.own || policy.effect != Effect::kDeny;
+  if (choice.request && !both_allow && may_be_asked) {
     const std::string id = choice.decision.selected ? id_text(*choice.decision.selected) : std::string();
     return {choice.decision.effect, "capability", {}, id, {}};
   }
@@ -210,11 +248,11 @@ bool SessionAuthority::record(const Wish& wish, const Verdict& verdict) {
 tl::unexpected<PrimitiveFailure> SessionAuthority::deny(const Wish& wish, Verdict verdict) {
   verdict.effect = Effect::kDeny;
   (void)record(wish, verdict);
-  last_refusal_ = std::string(capability_right_name(wish.right)) + " " + quote_bytes(wish.resource.text()) +
-                  " is denied: " + (verdict.cause == "nothing" ? "nothing allows it" : std::string(verdict.cause));
+  std::string why = std::string(capability_right_name(wish.right)) + " " + quote_bytes(wish.resource.text()) +
+                    " is denied: " + (verdict.cause == "nothing" ? "nothing allows it" : std::string(verdict.cause));
   for (const std::string* part : {&verdict.rule, &verdict.capability, &verdict.reason})
-    if (!part->empty()) last_refusal_.append(", ").append(escape_bytes(*part));
-  return refuse(PrimitiveCode::kDenied, last_refusal_);
+    if (!part->empty()) why.append(", ").append(escape_bytes(*part));
+  return refuse(PrimitiveCode::kDenied, std::move(why));
 }
 
 std::optional<ApprovalObject> SessionAuthority::object_of(const Wish& wish) const {

@@ -1,10 +1,11 @@
 // SessionAuthority: what the calls of one session may do: the tool's manifest as an upper bound, what the profile says
 // of paths and addresses, and the capabilities of the session's subject.
 //
-// A deny of any of them wins. A capability that allows answers what the profile leaves open or wants asked; one that
-// asks beats a profile that allows. Where a person started the session and named no subject, what the profile cannot
-// speak of (the clock, programs, people, objects) is allowed: the person could do it anyway. A subject has only what it
-// holds.
+// Bounds come before all of these: what they do not allow of paths and addresses is denied, whoever holds a capability
+// for it. A deny of any of them wins. A capability that allows answers what the profile leaves open or wants asked; one
+// that asks beats a profile that allows. Where a person started the session and named no subject, what the profile
+// cannot speak of (the clock, programs, people, objects) is allowed: the person could do it anyway. A subject has only
+// what it holds.
 //
 // Every request and every decision is recorded before anything comes of it. Ownership: everything is borrowed. Threads:
 // one.
@@ -34,6 +35,8 @@ struct PersonsAnswer {
 
 struct SessionAuthorityOptions {
   const AccessPolicy* policy = nullptr;
+  // What the manifests of the session and the ceiling allow together, without the profile; null: there are none.
+  const AccessPolicy* bounds = nullptr;
   std::string workspace;                            // absolute, canonical
   DurableAuthority* capabilities = nullptr;         // null: there are none
   std::optional<Subject> subject;                   // whose; nothing: a person's own session
@@ -51,15 +54,15 @@ class SessionAuthority final : public PrimitiveAuthority {
   [[nodiscard]] std::string begin_request(std::string_view name);
   // The same of the one that began last.
   [[nodiscard]] const std::string& current_request() const { return correlation_; }
+  // False: what was recorded so far is not in the log although it has to be, so nothing may come of it. Decisions look
+  // by themselves; this is for what needs none.
+  [[nodiscard]] bool is_recorded() const { return options_.audit == nullptr || options_.audit->settle(); }
 
   using PrimitiveAuthority::authorize;
   [[nodiscard]] Attempt<Permit> authorize(CapabilityRight right, const TypedResource& resource,
                                           const std::string& argument_hash) override;
   [[nodiscard]] Attempt<Permit> authorize_listing(const TypedResource& directory) override;
   [[nodiscard]] Attempt<Permit> authorize_command(const CommandWish& wish) override;
-
-  // Why the last request was refused, for a person.
-  [[nodiscard]] const std::string& last_refusal() const { return last_refusal_; }
 
  private:
   struct Wish {
@@ -72,6 +75,7 @@ class SessionAuthority final : public PrimitiveAuthority {
   struct Choice {
     std::optional<CapabilityRequest> request;
     CapabilityDecision decision;
+    bool own = false;  // one about the very right that is wished for was among them
   };
   // What was found, before somebody is asked.
   struct Verdict {
@@ -89,7 +93,10 @@ class SessionAuthority final : public PrimitiveAuthority {
 
   [[nodiscard]] Attempt<Permit> decide(const Wish& wish);
   [[nodiscard]] Decision policy_decision(const Wish& wish) const;
+  [[nodiscard]] bool bounds_allow(const Wish& wish) const;
   [[nodiscard]] std::vector<TypedResource> names_of(const TypedResource& resource) const;
+  // Its own right first; of the others only what is denied or asked counts.
+  [[nodiscard]] static std::vector<CapabilityRight> rights_of(const Wish& wish);
   [[nodiscard]] Result<Choice> capability_choice(const Wish& wish) const;
   // What holds at this moment.
   [[nodiscard]] Weighed weigh(const Wish& wish) const;
@@ -108,7 +115,6 @@ class SessionAuthority final : public PrimitiveAuthority {
   RecordNumber record_;
   std::string correlation_;
   std::uint64_t requests_ = 0;
-  std::string last_refusal_;
 };
 
 }  // namespace writ

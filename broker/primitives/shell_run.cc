@@ -1,9 +1,11 @@
 #include "broker/primitives/shell_run.h"
 
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -51,8 +53,7 @@ Result<std::chrono::milliseconds> read_seconds(const JsonValue& value) {
 }
 
 Result<ShellRequest> read_request(const JsonObject& arguments) {
-  const JsonValue value(arguments);
-  WRIT_ASSIGN(StrictObject object, StrictObject::open(value, "arguments"));
+  StrictObject object = StrictObject::of(arguments, "arguments");
   ShellRequest request;
   WRIT_ASSIGN(auto argv, object.optional_texts("argv"));
   request.argv = std::move(argv).value_or(std::vector<std::string>());
@@ -116,12 +117,22 @@ CommandWish wish_of(const ShellRequest& request, const std::string& directory) {
           std::chrono::ceil<std::chrono::seconds>(request.time_limit).count()};
 }
 
+// Nothing is followed here either: another directory than the one that was decided on is behind a link. The answer is
+// that of a directory which does not exist, from the sandbox itself, so that nobody learns what there is.
+std::string start_of(const std::string& workspace, const WorkspacePath& directory) {
+  if (directory.is_workspace()) return workspace;
+  if (!passes_link(workspace, directory)) return workspace + "/" + directory.text();
+  std::array<std::uint8_t, 16> chance{};
+  if (::getrandom(chance.data(), chance.size(), 0) < 0) chance.fill(0);
+  return workspace + "/.writ-no-directory-" + hex_text(chance);
+}
+
 SandboxedCommand command_of(const ShellContext& context, const ShellRequest& request, const std::string& program,
-                            const std::string& directory) {
+                            const WorkspacePath& directory) {
   SandboxedCommand command;
   command.argv = request.argv;
   command.argv.front() = program;
-  command.working_directory = context.sandbox.workspace + (directory == "." ? "" : "/" + directory);
+  command.working_directory = start_of(context.sandbox.workspace, directory);
   command.time_limit = request.time_limit;
   command.output_limit = command.error_limit = request.output_limit;
   command.cancel = context.cancel;
@@ -167,7 +178,7 @@ PrimitiveResult run_shell(ShellContext& context, const JsonObject& arguments) {
   if (risk.effect == Effect::kDeny) return refuse(PrimitiveCode::kDenied, std::string(risk.because));
   WRIT_ATTEMPT(Permit permit, context.authority.authorize_command(wish_of(*request, directory.text())));
   WRIT_ATTEMPT(const std::string program, find_program(context, request->argv.front()));
-  return run_permitted(context, std::move(permit), command_of(context, *request, program, directory.text()));
+  return run_permitted(context, std::move(permit), command_of(context, *request, program, directory));
 }
 
 }  // namespace writ

@@ -42,7 +42,10 @@ struct ShellContext {
 //   3. authority for execute on `shell:<argv[0]>`, as it was given, bound to shell_argument_hash(): kDenied. What is no
 //      exact resource (./git, git:*) never is allowed
 //   4. a bare name is looked up along the search path: kNotFound
-//   5. it runs. kUnavailable: nothing could be started
+//   5. it runs. kUnavailable: nothing could be started. In a working directory behind a link it does not: that answers
+//   as
+//      one that does not exist. It is looked at right before; whoever puts a link there later leads no further than the
+//      view of the command
 // A time limit that was reached is a result: timed_out, exit_status 124. cancel: kCancelled.
 [[nodiscard]] PrimitiveResult run_shell(ShellContext& context, const JsonObject& arguments);
 

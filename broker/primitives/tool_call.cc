@@ -15,6 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kCallId = 1;
+constexpr const char* kNoRecord = "0";  // what was asked for was done, and is recorded as that
 
 class Serving {
  public:
@@ -37,22 +38,13 @@ class Serving {
   }
 
   bool send(Message message) {
-    if (Status announced = process_.state.announce(message.type, message.id); !announced) {
-      fail_call(PrimitiveCode::kFailed, announced.error().describe());
-      return false;
-    }
-    const bool reply = message.type == MessageType::kReply;
-    const std::uint64_t id = message.id;
-    Status sent = process_.channel.send(std::move(message), SendWait::kNever);
-    // A reply that no message can carry: nothing was sent, and the tool gets to know that instead.
-    if (!sent && reply && sent.error().system_errno == EMSGSIZE) {
-      const std::string_view code = primitive_code_name(PrimitiveCode::kTooLarge);
-      sent = process_.channel.send(refusal_message(id, code, "0"), SendWait::kNever);
-    }
-    if (sent) return true;
-    // EAGAIN: it sends requests and takes no answers.
-    fail_call(PrimitiveCode::kFailed, "the tool does not take its messages: " + sent.error().describe());
-    return false;
+    Status sent = process_.state.announce(message.type, message.id);
+    if (sent) sent = process_.channel.send(std::move(message), SendWait::kNever);
+    if (!sent) cannot_send(sent.error());
+    return sent.has_value();
+  }
+  void cannot_send(const Error& error) {
+    fail_call(PrimitiveCode::kFailed, "the tool does not take its messages: " + error.describe());
   }
 
   void step() {
@@ -71,26 +63,22 @@ class Serving {
     if (!*received) return fail_call(PrimitiveCode::kFailed, "the tool ended without a result");
     Message& message = **received;
     if (Status admitted = process_.state.admit(message.type, message.id); !admitted) return broken(admitted.error());
-    if (message.type == MessageType::kRequest) return answer(std::move(message));
+    if (message.type == MessageType::kRequest) return serve(std::move(message));
     if (message.type == MessageType::kResult) return take_result(std::move(message.payload));
     take_failure(std::move(message.payload));
   }
 
-  void answer(Message message) {
+  void serve(Message message) {
     if (++requests_ > limits_.requests)
       return fail_call(PrimitiveCode::kLimit, "the tool made more requests than its manifest gives it");
     const auto request = read_request(std::move(message.payload));
     if (!request) return broken(request.error());
     const Clock::time_point began = Clock::now();
-    auto reply = handle_(request->name, request->arguments);
+    auto answer = handle_(request->name, request->arguments);
     deadline_ += Clock::now() - began;
-    if (reply) {
-      (void)send(reply_message(message.id, std::move(reply->value), std::move(reply->descriptors)));
-      return;
-    }
-    ++refusals_;
-    const std::string_view code = primitive_code_name(reply.error().failure.code);
-    (void)send(refusal_message(message.id, code, reply.error().correlation));
+    if (!answer) ++refusals_;
+    if (const Status sent = send_answer(process_.channel, process_.state, message.id, std::move(answer)); !sent)
+      cannot_send(sent.error());
   }
 
   void take_result(JsonObject payload) {
@@ -119,6 +107,20 @@ class Serving {
 };
 
 }  // namespace
+
+Status send_answer(const MessageChannel& channel, BrokerEnd& state, std::uint64_t id,
+                   tl::expected<PrimitiveReply, Refusal> answer) {
+  const auto refuse_with = [&](PrimitiveCode code, const std::string& correlation) {
+    return channel.send(refusal_message(id, primitive_code_name(code), correlation), SendWait::kNever);
+  };
+  WRIT_TRY(state.announce(answer ? MessageType::kReply : MessageType::kRefusal, id));
+  if (!answer) return refuse_with(answer.error().failure.code, answer.error().correlation);
+  Status sent =
+      channel.send(reply_message(id, std::move(answer->value), std::move(answer->descriptors)), SendWait::kNever);
+  // EMSGSIZE: nothing was sent, and the connection is sound.
+  const bool too_large = !sent && sent.error().system_errno == EMSGSIZE;
+  return too_large ? refuse_with(PrimitiveCode::kTooLarge, kNoRecord) : sent;
+}
 
 CallReport serve_tool_call(ToolProcess& process, const ToolManifest& manifest, const JsonObject& arguments,
                            const RequestHandler& handle) {

@@ -36,13 +36,16 @@ struct CallReport {
   std::variant<JsonValue, CallFailure> outcome;
   std::uint64_t requests = 0;
   std::uint64_t refusals = 0;
-
-  [[nodiscard]] bool succeeded() const { return std::holds_alternative<JsonValue>(outcome); }
 };
 
 [[nodiscard]] inline CallFailure call_failure(PrimitiveCode code, std::string message) {
   return {std::string(primitive_code_name(code)), std::move(message)};
 }
+
+// Sends the answer to the request `id`, which `state` has noted. A reply that no message can carry becomes a refusal
+// that says so. Never waits. Errors: the connection is to be closed; EAGAIN: the other end does not take its messages.
+[[nodiscard]] Status send_answer(const MessageChannel& channel, BrokerEnd& state, std::uint64_t id,
+                                 tl::expected<PrimitiveReply, Refusal> answer);
 
 // The time that `handle` takes is not the tool's. The process is not ended here.
 [[nodiscard]] CallReport serve_tool_call(ToolProcess& process, const ToolManifest& manifest,

@@ -24,6 +24,9 @@ std::uint64_t first_object_number() {
   return system_random_bits().low & kMask;
 }
 
+// What must be recorded and cannot be does not happen, also where it needs no authority.
+constexpr const char* kUnrecorded = "it could not be recorded";
+
 CallReport failed(PrimitiveCode code, std::string message) { return {call_failure(code, std::move(message)), 0, 0}; }
 
 }  // namespace
@@ -43,10 +46,13 @@ PrimitiveContexts ToolSession::make_contexts() {
   JitRuntime runtime{*options_.starter, options_.made_sandbox, {}, {}};
   runtime.dispatch = [this](const std::string& name, const JsonObject& arguments) -> PrimitiveResult {
     (void)authority_.begin_request(name);
+    ++made_requests_;
+    if (!authority_.is_recorded()) return refuse(PrimitiveCode::kDenied, kUnrecorded);
     return dispatch_primitive(contexts_, name, arguments);
   };
   runtime.record = [this](const std::string& name, const PrimitiveFailure& failure) {
     std::string correlation = authority_.current_request();
+    ++made_refusals_;
     if (options_.on_refusal) options_.on_refusal(name, Refusal{failure, correlation});
     return correlation;
   };
@@ -67,8 +73,9 @@ PrimitiveContexts ToolSession::make_contexts() {
 
 tl::expected<PrimitiveReply, Refusal> ToolSession::request(const std::string& name, const JsonObject& arguments) {
   std::string correlation = authority_.begin_request(name);
-  PrimitiveResult result = dispatch_primitive(contexts_, name, arguments);
-  add_made_tools();
+  PrimitiveResult result = authority_.is_recorded() ? dispatch_primitive(contexts_, name, arguments)
+                                                    : PrimitiveResult(refuse(PrimitiveCode::kDenied, kUnrecorded));
+  if (name == "jit.register") add_made_tools();
   if (result) return std::move(*result);
   Refusal refusal{std::move(result.error()), std::move(correlation)};
   if (options_.on_refusal) options_.on_refusal(name, refusal);
@@ -83,7 +90,7 @@ void ToolSession::add_made_tools() {
     const bool open = std::holds_alternative<std::monostate>(made->draft.input_schema.storage());
     auto schema = JsonSchema::parse(open ? any : made->draft.input_schema);
     if (!schema) continue;  // the registry has parsed it
-    (void)table_.add(MadeTool{made->draft.name, made->draft.description, std::move(*schema), made->id});
+    (void)table_.add(MadeTool{made->draft.name, made->draft.description, std::move(*schema)});
   }
 }
 
@@ -119,10 +126,11 @@ CallReport ToolSession::call_native(const ToolManifest& manifest, const JsonObje
 }
 
 CallReport ToolSession::call_made(const MadeTool& made, const JsonObject& arguments) {
+  made_requests_ = made_refusals_ = 0;
+  if (!authority_.is_recorded()) return failed(PrimitiveCode::kDenied, kUnrecorded);
   PrimitiveResult result = call_jit_tool(contexts_.jit, made.name, arguments);
-  add_made_tools();
-  if (result) return {std::move(result->value), 0, 0};
-  return failed(result.error().code, std::move(result.error().detail));
+  if (result) return {std::move(result->value), made_requests_, made_refusals_};
+  return {call_failure(result.error().code, std::move(result.error().detail)), made_requests_, made_refusals_};
 }
 
 }  // namespace writ

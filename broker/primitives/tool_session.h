@@ -73,6 +73,9 @@ class ToolSession {
   ObjectMemory memory_;
   JitRegistry registry_;
   PrimitiveContexts contexts_;
+  // Of the call of a made tool that is under way.
+  std::uint64_t made_requests_ = 0;
+  std::uint64_t made_refusals_ = 0;
 };
 
 }  // namespace writ

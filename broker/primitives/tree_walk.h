@@ -17,6 +17,10 @@ inline constexpr std::size_t kWalkDepth = 64;
 struct WalkedEntry {
   std::string relative;  // to the directory that the walk began in
   bool is_directory = false;
+
+  [[nodiscard]] friend bool operator<(const WalkedEntry& one, const WalkedEntry& other) {
+    return one.relative != other.relative ? one.relative < other.relative : one.is_directory < other.is_directory;
+  }
 };
 
 struct WalkedTree {

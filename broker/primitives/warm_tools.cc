@@ -20,7 +20,7 @@ using Failure = tl::unexpected<LaunchError>;
 constexpr std::uint64_t kToolOpenFiles = 64;
 constexpr std::uint64_t kToolProcesses = 32;  // threads
 constexpr std::uint64_t kToolMemory = std::uint64_t{512} << 20;
-constexpr std::uint64_t kToolFileSize = std::uint64_t{16} << 20;  // of memory files
+constexpr std::uint64_t kToolFileSize = kPayloadLimit + 4096;  // of memory files, which carry payloads
 static_assert(kToolOpenFiles < kFirstProgramDescriptor);
 
 // Ended sandboxes that may be waited for later.
@@ -71,7 +71,7 @@ Result<std::unique_ptr<WarmTools>> WarmTools::create(const BrokerStart& broker, 
   WRIT_ASSIGN(const SeccompModel model, build_seccomp_model(profile.syscalls, profile.process));
   SandboxRecipe recipe;
   WRIT_ASSIGN(recipe.filter, seccomp_program_for(model, nullptr));
-  recipe.profile = profile;
+  recipe.profile = std::move(profile);
   recipe.identity = options.identity;
   recipe.working_directory = "/";
   recipe.user_name = std::move(options.user_name);
@@ -79,7 +79,7 @@ Result<std::unique_ptr<WarmTools>> WarmTools::create(const BrokerStart& broker, 
   UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null.valid()) return fail_errno(errno, "cannot open /dev/null");
   return std::unique_ptr<WarmTools>(
-      new WarmTools(broker, spawner, std::move(profile), std::move(recipe), std::move(null), options.program));
+      new WarmTools(broker, spawner, std::move(recipe), std::move(null), options.program));
 }
 
 WarmTools::~WarmTools() {
@@ -94,7 +94,7 @@ tl::expected<WarmTools::Starting, LaunchError> WarmTools::begin() {
   if (!pair) return failure(std::move(pair.error()));
   ToolRequest tool;
   tool.argv = {program_};
-  tool.environment = {std::string(kBrokerVariable) + "=" + std::to_string(kBrokerDescriptor)};
+  tool.environment = {std::string(kBrokerVariable).append("=").append(std::to_string(kBrokerDescriptor))};
   for (const int stream : {0, 1, 2}) tool.descriptors.push_back({stream, null_.get()});
   tool.descriptors.push_back({kBrokerDescriptor, pair->second.get()});
   auto started = pool_.begin(std::move(tool));

@@ -63,16 +63,9 @@ class WarmTools {
   // the answer does not wait for that.
   void finish(ToolProcess process);
 
-  // The profile of these sandboxes, for people.
-  [[nodiscard]] const Profile& profile() const { return profile_; }
-
  private:
-  WarmTools(const BrokerStart& broker, Spawner& spawner, Profile profile, SandboxRecipe recipe, UniqueFd null,
-            std::string program)
-      : profile_(std::move(profile)),
-        pool_(broker, spawner, std::move(recipe)),
-        null_(std::move(null)),
-        program_(std::move(program)) {}
+  WarmTools(const BrokerStart& broker, Spawner& spawner, SandboxRecipe recipe, UniqueFd null, std::string program)
+      : pool_(broker, spawner, std::move(recipe)), null_(std::move(null)), program_(std::move(program)) {}
   // On its way: it was given its order, and nobody has looked yet what came of it.
   struct Starting {
     ReadySandbox sandbox;
@@ -84,7 +77,6 @@ class WarmTools {
   void end_finished();
   [[nodiscard]] static Status greet(ToolProcess& process);
 
-  Profile profile_;
   SandboxPool pool_;
   UniqueFd null_;
   std::string program_;

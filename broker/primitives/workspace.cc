@@ -44,17 +44,24 @@ constexpr auto kErrnoCodes = std::to_array<ErrnoRow>({
 
 // Nothing on the way is followed: neither a link nor what /proc pretends to be one. RESOLVE_NO_XDEV is not asked for:
 // what is mounted in the workspace is a part of it, as in the view.
-Attempt<UniqueFd> open_beneath(int root, std::string_view path, int flags) {
+// A descriptor, or a negative errno.
+long open_in(int root, std::string_view path, int flags) {
   open_how how{};
   how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   const std::string text(path);
   for (;;) {
     const long fd = ::syscall(SYS_openat2, root, text.c_str(), &how, sizeof how);
-    if (fd >= 0) return UniqueFd(static_cast<int>(fd));
+    if (fd >= 0) return fd;
     // EAGAIN: something was renamed on the way (openat2(2)).
-    if (errno != EINTR && errno != EAGAIN) return refuse_errno(errno, "cannot open a file of the workspace");
+    if (errno != EINTR && errno != EAGAIN) return -errno;
   }
+}
+
+Attempt<UniqueFd> open_beneath(int root, std::string_view path, int flags) {
+  const long fd = open_in(root, path, flags);
+  if (fd < 0) return refuse_errno(static_cast<int>(-fd), "cannot open a file of the workspace");
+  return UniqueFd(static_cast<int>(fd));
 }
 
 // Splits at slashes; "." and empty segments fall out. Nothing: a segment is "..".
@@ -98,12 +105,25 @@ Attempt<WorkspacePath> WorkspacePath::parse(std::string_view typed, std::string_
 
 bool WorkspacePath::is_workspace() const { return text_ == "."; }
 
+std::size_t WorkspacePath::depth() const {
+  return is_workspace() ? 0 : static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '/')) + 1;
+}
+
 std::string WorkspacePath::parent() const {
   const std::size_t slash = text_.rfind('/');
   return slash == std::string::npos ? "." : text_.substr(0, slash);
 }
 
 std::string WorkspacePath::name() const { return text_.substr(text_.rfind('/') + 1); }
+
+bool passes_link(const std::string& workspace, const WorkspacePath& path) {
+  const UniqueFd root(::open(workspace.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return false;
+  // O_DIRECTORY: a link at the end would be opened itself otherwise, as O_PATH lets it (openat2(2)).
+  const long opened = open_in(root.get(), path.text(), O_PATH | O_DIRECTORY);
+  const UniqueFd held(static_cast<int>(std::max(opened, -1L)));
+  return opened == -ELOOP;
+}
 
 Result<Workspace> Workspace::open(const WorkspaceOptions& options) {
   WRIT_ASSIGN(const OpenedTree tree, open_host_tree(options.path));

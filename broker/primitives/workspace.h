@@ -9,6 +9,7 @@
 #ifndef WRIT_BROKER_PRIMITIVES_WORKSPACE_H_
 #define WRIT_BROKER_PRIMITIVES_WORKSPACE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,12 +31,14 @@ inline constexpr std::size_t kWorkspacePathLimit = 4096;
 class WorkspacePath {
  public:
   // `typed` is relative to the workspace, or absolute and in `workspace`. Errors: kInvalidArguments for what is no path
-  // at all (empty, a NUL byte, too long, not UTF-8); kDenied for one that leads out of the workspace, whatever is
+  // at all (empty, a NUL byte, too long); kDenied for one that leads out of the workspace, whatever is
   // there.
   [[nodiscard]] static Attempt<WorkspacePath> parse(std::string_view typed, std::string_view workspace);
 
   [[nodiscard]] const std::string& text() const { return text_; }
   [[nodiscard]] bool is_workspace() const;
+  // How many directories and names it takes from the workspace; 0: the workspace itself.
+  [[nodiscard]] std::size_t depth() const;
   // The directory that holds it, and its name there; not for the workspace itself.
   [[nodiscard]] std::string parent() const;
   [[nodiscard]] std::string name() const;
@@ -99,6 +102,10 @@ class Workspace {
   ActingIdentity identity_;
   WriteShields shields_;
 };
+
+// Whether a link lies on the way to `path`, or is its end, in the directory `workspace`, as of now. What does not exist
+// is no link.
+[[nodiscard]] bool passes_link(const std::string& workspace, const WorkspacePath& path);
 
 // What the errno of a call on a file of the workspace is for the tool. `what` is for the log.
 [[nodiscard]] tl::unexpected<PrimitiveFailure> refuse_errno(int system_errno, std::string_view what);

@@ -45,10 +45,12 @@ Status check_length(const MessageHeader& header, std::size_t packet_size) {
   return {};
 }
 
-Status check_descriptors(const MessageHeader& header) {
+Status check_descriptors(const MessageHeader& header, RequestDescriptors requests) {
   const std::size_t own = header.place == PayloadPlace::kInDescriptor ? 1 : 0;
   if (header.descriptors < own) return fail("a message says that its payload is in a descriptor, and has none");
-  if (header.descriptors > kDescriptorLimit || header.descriptors - own > descriptor_limit(header.type))
+  const bool is_request = header.type == MessageType::kRequest;
+  const std::size_t in_all = is_request ? kPacketDescriptorLimit : kDescriptorLimit;
+  if (header.descriptors > in_all || header.descriptors - own > descriptor_limit(header.type, requests))
     return fail("a message of type " + std::string(message_name(header.type)) + " has too many descriptors");
   return {};
 }
@@ -87,7 +89,10 @@ std::size_t end_of_string(std::string_view text, std::size_t at) {
 
 std::string_view message_name(MessageType type) { return kNames[static_cast<std::size_t>(type) - 1]; }
 
-std::size_t descriptor_limit(MessageType type) { return type == MessageType::kReply ? kDescriptorLimit : 0; }
+std::size_t descriptor_limit(MessageType type, RequestDescriptors requests) {
+  if (type == MessageType::kReply) return kDescriptorLimit;
+  return type == MessageType::kRequest && requests == RequestDescriptors::kAllowed ? kRequestDescriptorLimit : 0;
+}
 
 std::array<std::uint8_t, kHeaderSize> encode_header(const MessageHeader& header) {
   std::array<std::uint8_t, kHeaderSize> bytes{};
@@ -103,7 +108,7 @@ std::array<std::uint8_t, kHeaderSize> encode_header(const MessageHeader& header)
   return bytes;
 }
 
-Result<MessageHeader> decode_header(std::span<const std::uint8_t> packet) {
+Result<MessageHeader> decode_header(std::span<const std::uint8_t> packet, RequestDescriptors requests) {
   if (packet.size() < kHeaderSize) return fail("a packet is shorter than the header of a message");
   if (!std::equal(kMagic.begin(), kMagic.end(), packet.begin())) return fail("a packet does not begin with 'WRIT'");
   if (get<std::uint16_t>(packet, kVersionAt) != kProtocolVersion) return fail("a message has another version than 1");
@@ -118,7 +123,7 @@ Result<MessageHeader> decode_header(std::span<const std::uint8_t> packet) {
   if (has_id(header.type) != (header.id != 0))
     return fail("a message of type " + std::string(message_name(header.type)) + " has the wrong id");
   WRIT_TRY(check_length(header, packet.size()));
-  WRIT_TRY(check_descriptors(header));
+  WRIT_TRY(check_descriptors(header, requests));
   return header;
 }
 

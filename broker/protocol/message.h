@@ -33,10 +33,16 @@ inline constexpr std::size_t kValueLimit = 128 * 1024;  // of all in a payload
 enum class MessageType : std::uint16_t { kHello = 1, kWelcome, kCall, kRequest, kReply, kRefusal, kResult, kFailure };
 inline constexpr std::size_t kMessageTypeCount = 8;
 
+// May requests bring descriptors? Those of tools may not: a hostile one has nothing to hand to its broker. The daemon's
+// clients (docs/broker.md) hand it the streams of what it launches.
+enum class RequestDescriptors : std::uint8_t { kNone, kAllowed };
+inline constexpr std::size_t kRequestDescriptorLimit = 4;  // that of the payload not counted
+inline constexpr std::size_t kPacketDescriptorLimit = kRequestDescriptorLimit + 1;
+
 // "hello" … "failure".
 [[nodiscard]] std::string_view message_name(MessageType type);
 // How many descriptors may come with a message of this type, that of its payload not counted.
-[[nodiscard]] std::size_t descriptor_limit(MessageType type);
+[[nodiscard]] std::size_t descriptor_limit(MessageType type, RequestDescriptors requests = RequestDescriptors::kNone);
 
 struct Message {
   MessageType type;
@@ -60,7 +66,8 @@ struct MessageHeader {
 // Reads the header of a whole packet. Errors: a packet that is shorter than a header, another magic number or version,
 // a type or flag that does not exist, an id that the type does not have, a length that is not that of the rest of the
 // packet or is above the limit, more descriptors than the type has.
-[[nodiscard]] Result<MessageHeader> decode_header(std::span<const std::uint8_t> packet);
+[[nodiscard]] Result<MessageHeader> decode_header(std::span<const std::uint8_t> packet,
+                                                  RequestDescriptors requests = RequestDescriptors::kNone);
 
 // Reads a payload. Errors: no JSON object, or one that is too deep or has too many members or values.
 [[nodiscard]] Result<JsonObject> decode_payload(std::string_view text);

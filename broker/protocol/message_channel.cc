@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +23,7 @@ constexpr int kPayloadSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 // Room for the descriptors of one message and for none more: the kernel then says MSG_CTRUNC, and installs no others.
 struct ControlArea {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptorLimit)> bytes;
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kPacketDescriptorLimit)> bytes;
 };
 
 // Calls until no signal comes between.
@@ -81,7 +82,7 @@ void add_descriptors(msghdr& packet, ControlArea& control, const std::vector<Uni
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(size);
-  std::array<int, kDescriptorLimit> numbers{};
+  std::array<int, kPacketDescriptorLimit> numbers{};
   std::transform(descriptors.begin(), descriptors.end(), numbers.begin(), [](const UniqueFd& fd) { return fd.get(); });
   std::memcpy(CMSG_DATA(header), numbers.data(), size);
 }
@@ -131,7 +132,8 @@ Result<Packet> receive_packet(int socket, std::uint8_t* buffer) {
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
+  // Without the padding behind them, where the kernel would find room for one more.
+  message.msg_controllen = CMSG_LEN(sizeof(int) * kPacketDescriptorLimit);
   ssize_t got = -1;
   do {
     got = without_interruption([&] { return ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC); });
@@ -173,6 +175,18 @@ Result<std::pair<UniqueFd, UniqueFd>> MessageChannel::pair() {
   return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
 }
 
+namespace {
+
+// Of the packet that comes, one for each thread: nothing of a packet is left in it once it was received, and a broker
+// with a thousand connections has not a thousand of them.
+std::uint8_t* packet_buffer() {
+  thread_local const std::unique_ptr<std::uint8_t[]> buffer =
+      std::make_unique_for_overwrite<std::uint8_t[]>(kMessageLimit);
+  return buffer.get();
+}
+
+}  // namespace
+
 Status MessageChannel::send(Message message, SendWait wait) const {
   const std::string text = JsonValue(std::move(message.payload)).to_text();
   if (text.size() > kPayloadLimit || !check_payload_bounds(text))
@@ -186,8 +200,9 @@ Status MessageChannel::send(Message message, SendWait wait) const {
     header.place = PayloadPlace::kInDescriptor;
     rest = {};
   }
-  if (message.descriptors.size() > kDescriptorLimit)
-    return fail_errno(EMSGSIZE, "a message has more than 4 descriptors");
+  const bool is_request = message.type == MessageType::kRequest;
+  if (message.descriptors.size() > (is_request ? kPacketDescriptorLimit : kDescriptorLimit))
+    return fail_errno(EMSGSIZE, "a message has too many descriptors");
   header.descriptors = static_cast<std::uint16_t>(message.descriptors.size());
   return send_packet(socket_.get(), header, rest, message.descriptors, wait);
 }
@@ -200,14 +215,14 @@ Result<std::optional<Message>> MessageChannel::receive() {
 }
 
 Result<std::optional<Message>> MessageChannel::receive_message() {
-  if (!buffer_) buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(kMessageLimit);
-  WRIT_ASSIGN(Packet packet, receive_packet(socket_.get(), buffer_.get()));
+  std::uint8_t* const buffer = packet_buffer();
+  WRIT_ASSIGN(Packet packet, receive_packet(socket_.get(), buffer));
   if (is_end(packet)) return std::nullopt;
   WRIT_TRY(check_whole(packet));
-  WRIT_ASSIGN(const MessageHeader header, decode_header({buffer_.get(), packet.size}));
+  WRIT_ASSIGN(const MessageHeader header, decode_header({buffer, packet.size}, requests_));
   if (header.descriptors != packet.descriptors.size())
     return fail("a message says that it has another number of descriptors than it has");
-  const std::string_view rest(reinterpret_cast<const char*>(buffer_.get()) + kHeaderSize, packet.size - kHeaderSize);
+  const std::string_view rest(reinterpret_cast<const char*>(buffer) + kHeaderSize, packet.size - kHeaderSize);
   WRIT_ASSIGN(JsonObject payload, payload_of(header, rest, packet.descriptors));
   return Message{header.type, header.id, std::move(payload), std::move(packet.descriptors)};
 }

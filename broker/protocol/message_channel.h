@@ -11,7 +11,6 @@
 #define WRIT_BROKER_PROTOCOL_MESSAGE_CHANNEL_H_
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <utility>
 
@@ -27,8 +26,9 @@ enum class SendWait : std::uint8_t { kForRoom, kNever };
 
 class MessageChannel {
  public:
-  // `socket` is a connected SOCK_SEQPACKET socket.
-  explicit MessageChannel(UniqueFd socket) : socket_(std::move(socket)) {}
+  // `socket` is a connected SOCK_SEQPACKET socket. `requests`: of those that come.
+  explicit MessageChannel(UniqueFd socket, RequestDescriptors requests = RequestDescriptors::kNone)
+      : socket_(std::move(socket)), requests_(requests) {}
 
   // Makes a connected pair, both closed on exec. Errors: the kernel's.
   [[nodiscard]] static Result<std::pair<UniqueFd, UniqueFd>> pair();
@@ -52,7 +52,7 @@ class MessageChannel {
   [[nodiscard]] Result<std::optional<Message>> receive_message();
 
   UniqueFd socket_;
-  std::unique_ptr<std::uint8_t[]> buffer_;  // of the packet that comes; made at the first one
+  RequestDescriptors requests_;
   bool broken_ = false;
 };
 

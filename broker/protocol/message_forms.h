@@ -4,7 +4,6 @@
 #ifndef WRIT_BROKER_PROTOCOL_MESSAGE_FORMS_H_
 #define WRIT_BROKER_PROTOCOL_MESSAGE_FORMS_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,20 +14,15 @@
 #include "broker/base/json_text.h"
 #include "broker/base/unique_fd.h"
 #include "broker/protocol/message.h"
+#include "broker/protocol/refusal_codes.h"
 
 namespace writ {
 
-inline constexpr std::size_t kMessageNameLimit =
-    128;                                              // bytes of the name of a client, tool or request, printable ASCII
-inline constexpr std::size_t kCodeLimit = 64;         // bytes of the code of a failure
-inline constexpr std::size_t kCorrelationLimit = 64;  // bytes of a correlation id
+// Bytes of the name of a client, tool or request, printable ASCII.
+inline constexpr std::size_t kMessageNameLimit = 128;
+inline constexpr std::size_t kCodeLimit = 64;              // bytes of the code of a failure
+inline constexpr std::size_t kCorrelationLimit = 64;       // bytes of a correlation id
 inline constexpr std::size_t kFailureMessageLimit = 4096;  // bytes of the message of a failure
-
-// The closed list of what a refusal can say.
-inline constexpr std::array<std::string_view, 13> kRefusalCodes = {
-    "invalid_arguments", "unknown_name", "denied",    "not_found", "exists",      "conflict", "too_large",
-    "wrong_kind",        "limit",        "timed_out", "cancelled", "unavailable", "failed"};
-[[nodiscard]] bool is_refusal_code(std::string_view code);
 
 // A request or a call: what is wanted, by name.
 struct NamedArguments {

@@ -1,8 +1,11 @@
 #include "broker/sandbox/broker_start.h"
 
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 
 #include "broker/kernel/capabilities.h"
 #include "broker/kernel/mount_namespace.h"
@@ -10,6 +13,8 @@
 
 namespace writ {
 namespace {
+
+constexpr int kExitWithoutSupervisor = 125;
 
 // The host's root rules the mounts it sees. Everybody else, root of a container included, rules only those of a
 // namespace that it made.
@@ -19,8 +24,9 @@ bool has_own_mounts(const BrokerStart& broker) {
 
 }  // namespace
 
-Result<SandboxProcess> start_init(const BrokerStart& broker, NetworkStart network, InitParent parent) {
+Result<SandboxProcess> start_init(const BrokerStart& broker, NetworkStart network, InitParent parent, InitRole role) {
   InitOptions options;
+  options.role = role;
   options.parent = parent;
   options.network = network;
   options.identity = {broker.uid, broker.uid, broker.gid, broker.gid};
@@ -30,7 +36,24 @@ Result<SandboxProcess> start_init(const BrokerStart& broker, NetworkStart networ
   return SandboxProcess::start(options);
 }
 
-BrokerStart start_broker(NetworkStart network) {
+namespace {
+
+pid_t take_supervisor() {
+  const char* value = std::getenv(kSupervisorVariable);
+  const pid_t supervisor = value == nullptr ? 0 : static_cast<pid_t>(std::strtol(value, nullptr, 10));
+  (void)::unsetenv(kSupervisorVariable);
+  return supervisor;
+}
+
+// Becoming the owner of a user namespace takes the death signal away (prctl(2)), so this comes after it. Whoever died
+// before is not our parent any more.
+void end_with(pid_t supervisor) {
+  if (supervisor <= 0) return;
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor) ::_exit(kExitWithoutSupervisor);
+}
+
+BrokerStart make_broker(NetworkStart network) {
   BrokerStart broker;
   broker.uid = ::geteuid();
   broker.gid = ::getegid();
@@ -47,6 +70,15 @@ BrokerStart start_broker(NetworkStart network) {
     if (const long kept = keep_only_mount_authority(); kept < 0)
       broker.mount_authority = fail_errno(static_cast<int>(-kept), "cannot reduce the broker's capabilities");
   }
+  return broker;
+}
+
+}  // namespace
+
+BrokerStart start_broker(NetworkStart network) {
+  const pid_t supervisor = take_supervisor();
+  BrokerStart broker = make_broker(network);
+  end_with(supervisor);
   return broker;
 }
 

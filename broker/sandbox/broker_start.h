@@ -12,6 +12,11 @@
 
 namespace writ {
 
+// Who starts Writ as a part of itself (the daemon, for each sandbox that needs a broker of its own) says so by this
+// variable of the environment: the number of its process, whose child the new one is and with which it ends. It is
+// taken out of the environment when it is read.
+inline constexpr const char* kSupervisorVariable = "WRIT_SUPERVISOR";
+
 struct BrokerStart {
   uid_t uid = 0;  // effective ids of the person, before any namespace
   gid_t gid = 0;
@@ -27,7 +32,8 @@ struct BrokerStart {
 
 // Starts another init for the same broker (when the policy wants other namespaces than were guessed).
 [[nodiscard]] Result<SandboxProcess> start_init(const BrokerStart& broker, NetworkStart network,
-                                                InitParent parent = InitParent::kCaller);
+                                                InitParent parent = InitParent::kCaller,
+                                                InitRole role = InitRole::kSandbox);
 
 // Gives root's broker a mount namespace of its own, private; an ordinary user's has one already.
 [[nodiscard]] Status own_mount_namespace(const BrokerStart& broker);

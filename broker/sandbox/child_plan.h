@@ -72,6 +72,7 @@ struct ChildPlan {
   std::array<ProcessLimit, kPlanLimitCount> limits;
   std::int32_t landlock_index;  // ruleset
   LateGrants late_grants;       // kPossible: only with a view
+  PlanRange filter;             // sock_filter[length], where all orders have the same; length 0: the order brings it
 };
 static_assert(std::is_trivially_copyable_v<ChildPlan>);
 
@@ -79,7 +80,7 @@ struct ToolOrder {
   PlanHead head;
   std::uint32_t descriptor_count;
   std::array<PlanDescriptor, kPlanGrantLimit> descriptors;  // sorted by number: 0, 1, 2 first
-  PlanRange filter;                                         // sock_filter[length]
+  PlanRange filter;                                         // sock_filter[length]; length 0: the plan has it
   PlanRange listener_filter;                                // sock_filter[length]; length 0: no listener
   std::int32_t program_index;                               // what was decided to be executed
   std::int32_t program_number;  // where that descriptor lies at the exec; kNoDescriptor: behind the tool's own
@@ -90,8 +91,8 @@ struct ToolOrder {
 static_assert(std::is_trivially_copyable_v<ToolOrder>);
 
 // Broker → init; kOrder is taken by the tool's process. kAttach and kDetach are more than an InitRequest
-// (tree_request.h).
-enum class InitCommand : std::uint32_t { kPlan, kOrder, kSignal, kAttach, kDetach };
+// (tree_request.h). kPause and kResume: process_pause.h.
+enum class InitCommand : std::uint32_t { kPlan, kOrder, kSignal, kAttach, kDetach, kPause, kResume };
 
 struct InitRequest {
   InitCommand command;
@@ -113,16 +114,32 @@ struct DetachOutcome {
   std::int32_t detach;            // 0: the tree has no name in the view any more; the holders keep what they hold
 };
 
+// What a pause has found, or a resume has left: processes of the sandbox, without init, by their state at that moment.
+struct PauseOutcome {
+  std::int32_t stopped;    // kPaused: run no more. kResumed: stay stopped, because they were before the pause
+  std::int32_t in_kernel;  // wait within a system call that no stop interrupts; they stop before they leave it
+  std::int32_t running;    // kPaused: were seen running, or interruptible, until init gave up waiting
+};
+
 // Init → broker.
 enum class InitEvent : std::uint32_t {
   kListener,  // before kStarted, where the plan has a listener filter; sent by the tool's process, carries the listener
-  kStarted,   // the tool executes its program; carries the tool's pidfd
+  kStarted,   // the tool executes its program; carries the tool's pidfd, but for sandboxes made from a template
   kFailed,    // `step` could not be done because of `error`; nothing runs
   kStopped,   // the tool's main process was stopped by `status` (a signal)
   kExited,    // the tool's main process ended, and with a pid namespace everything else too; init exits
               // after this
   kAttached,  // the tree `tree` was attached (error 0) or not (`error`)
   kDetached,  // the tree `tree` has no name in the view any more (error 0), or still has it (`error`); see `detach`
+  kPaused,    // every process was told to stop (error 0), or this sandbox cannot be paused (`error`); see `pause`
+  kResumed,   // every process that the pause had stopped goes on; see `pause`
+};
+
+// How full a private file system was when the tool had ended; all zero where there is none.
+struct ScratchUse {
+  std::uint64_t size;  // bytes
+  std::uint64_t free;
+  std::uint64_t free_names;
 };
 
 struct InitReport {
@@ -135,6 +152,9 @@ struct InitReport {
   rusage usage;          // kExited: of all processes init reaped
   AttachId tree;         // kAttached, kDetached
   DetachOutcome detach;  // kDetached
+  PauseOutcome pause;    // kPaused, kResumed
+  ScratchUse tmp;        // kExited: of /tmp and the home
+  ScratchUse shm;        // kExited: of /dev/shm
 };
 static_assert(std::is_trivially_copyable_v<InitReport>);
 

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -16,6 +17,7 @@
 #include <csignal>
 #include <cstddef>
 
+#include "broker/kernel/capabilities.h"
 #include "broker/kernel/cgroup_namespace.h"
 #include "broker/kernel/descriptor_table.h"
 #include "broker/kernel/ipc_namespace.h"
@@ -26,8 +28,10 @@
 #include "broker/kernel/uts_namespace.h"
 #include "broker/sandbox/child_plan.h"
 #include "broker/sandbox/init_channel.h"
+#include "broker/sandbox/init_filter.h"
 #include "broker/sandbox/late_mounts.h"
 #include "broker/sandbox/plan_receiver.h"
+#include "broker/sandbox/process_pause.h"
 #include "broker/sandbox/tool_process.h"
 
 namespace writ {
@@ -36,6 +40,9 @@ namespace {
 constexpr std::size_t kToolStackSize = std::size_t{64} << 10;
 
 enum class HostMounts : std::uint8_t { kPresent, kGone };
+
+// What locks the view for the tool: a copy in another user namespace, or that it belongs to one.
+enum class MountLock : std::uint8_t { kSecondNamespace, kOwner };
 
 // The state of one init. One object in static storage: init must not allocate.
 struct Init {
@@ -49,9 +56,11 @@ struct Init {
   SetupStep namespace_steps_failed[kLayerCount] = {};
   std::uint32_t degraded = 0;
   HostMounts host_mounts = HostMounts::kPresent;
+  MountLock mount_lock = MountLock::kSecondNamespace;
   int tool = -1;
   int tool_pidfd = -1;
   LateMounts late;
+  ProcessPause pause;
 };
 
 Init init;
@@ -100,14 +109,6 @@ void block_signals() {
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &init.saved_signal_mask, sizeof all);
 }
 
-long map_own_identity(const IdentityMap& identity) {
-  const long proc = raw_syscall(SYS_open, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-  if (proc < 0) return proc;
-  const long result = write_identity_map(static_cast<int>(proc), "self", identity, SetgroupsRule::kDeny);
-  raw_syscall(SYS_close, proc);
-  return result;
-}
-
 // Leaves the host's mounts while there is nothing else to do: copying them was the price of a new namespace, and giving
 // them back costs a grace period of the kernel that the launch would otherwise wait for. Only a head start: whatever
 // goes wrong here shows again, with its error, when the view is entered.
@@ -138,7 +139,8 @@ void make_namespaces(const InitOptions& options) {
   if (options.user_namespace == UserNamespaceStart::kAbsent)
     note_layer(Layer::kUserNamespace, SetupStep::kUserNamespace, -options.user_namespace_error);
   if (options.user_namespace == UserNamespaceStart::kSelfMapped)
-    note_layer(Layer::kUserNamespace, SetupStep::kUserNamespace, map_own_identity(options.identity));
+    note_layer(Layer::kUserNamespace, SetupStep::kUserNamespace,
+               map_own_identity(options.identity, SetgroupsRule::kDeny));
   note_layer(Layer::kPidNamespace, SetupStep::kPidNamespace, -options.pid_namespace_error);
   note_layer(Layer::kIpcNamespace, SetupStep::kIpcNamespace, enter_ipc_namespace());
   note_layer(Layer::kUtsNamespace, SetupStep::kUtsNamespace, enter_uts_namespace());
@@ -230,7 +232,8 @@ void take_terminal() {
 
 long clone_tool(ToolStart& start) {
   unsigned long flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-  if (start.locked_view) flags |= CLONE_NEWUSER | CLONE_NEWNS;
+  if (start.locked_view) flags |= CLONE_NEWUSER;
+  if (start.locked_view && init.mount_lock == MountLock::kSecondNamespace) flags |= CLONE_NEWNS;
   // glibc's clone(2) wrapper switches the stack and nothing else; CLONE_VFORK keeps us from running beside the child.
   const int child = ::clone(run_tool_process, tool_stack.data() + tool_stack.size(), static_cast<int>(flags), &start,
                             &init.tool_pidfd);
@@ -263,9 +266,10 @@ void start_tool() {
 }
 
 void release_plan() {
-  raw_syscall(SYS_munmap, init.received.bytes, init.received.size);
+  // From a template all sandboxes have the same memory, and unmapping it only costs time.
+  if (init.mount_lock != MountLock::kOwner) raw_syscall(SYS_munmap, init.received.bytes, init.received.size);
   init.plan = nullptr;
-  raw_syscall(SYS_munmap, init.order.bytes, init.order.size);
+  if (init.order.size > 0) raw_syscall(SYS_munmap, init.order.bytes, init.order.size);
   // The tool runs now: it must not be able to look into us through /proc (dumpable 0), should it ever get the chance.
   raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
   raw_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -275,13 +279,15 @@ void release_plan() {
 // the tool runs, instead of when somebody waits for its end. A tool that has ended already makes this fail, which does
 // not matter then. Where trees may arrive later, init stays: only there it can attach them.
 void join_locked_view() {
+  if (init.mount_lock == MountLock::kOwner) return;
   if (wanted(Layer::kLockedView) && !init.late.possible()) raw_syscall(SYS_setns, init.tool_pidfd, CLONE_NEWNS);
 }
 
 void report_started() {
   InitReport report{};
   report.event = InitEvent::kStarted;
-  send_report(report, init.tool_pidfd);
+  // From a template many are made, and their broker speaks to the tool through init alone.
+  send_report(report, init.mount_lock == MountLock::kOwner ? -1 : init.tool_pidfd);
 }
 
 // Keeps the control socket, and what trees that arrive later need; nothing else. Holding one of the tool's streams
@@ -308,12 +314,22 @@ void end_everything_else() {
   for (long child = 0; child >= 0 || child == -EINTR;) child = raw_syscall(SYS_wait4, -1, nullptr, __WALL, nullptr);
 }
 
+// Whether these are file systems of the sandbox's own the broker knows.
+void look_at_scratch(const char* path, ScratchUse& use) {
+  struct statfs found {};
+  if (raw_syscall(SYS_statfs, path, &found) < 0) return;
+  const auto block = static_cast<std::uint64_t>(found.f_bsize);
+  use = {found.f_blocks * block, found.f_bfree * block, found.f_ffree};
+}
+
 [[noreturn]] void report_exit(int status) {
   end_everything_else();
   InitReport report{};
   report.event = InitEvent::kExited;
   report.status = status;
   raw_syscall(SYS_getrusage, RUSAGE_CHILDREN, &report.usage);
+  look_at_scratch("/tmp", report.tmp);
+  look_at_scratch("/dev/shm", report.shm);
   send_report(report);
   leave();  // with it the kernel kills what is in this pid namespace and no child of ours
 }
@@ -325,6 +341,7 @@ void reap() {
     if (child <= 0) return;
     if (child != init.tool) continue;
     if (!WIFSTOPPED(status)) report_exit(status);
+    if (init.pause.is_paused()) continue;  // our own doing, and taken back by the resume
     InitReport report{};
     report.event = InitEvent::kStopped;
     report.status = WSTOPSIG(status);
@@ -362,6 +379,16 @@ void answer_tree_request(const TreeRequest& request, std::size_t received, int m
   send_report(report);
 }
 
+// A stop that came before the pause is reported as one; one that the pause made is not, however late it shows.
+void pause_or_resume(InitCommand command) {
+  reap();
+  InitReport report{};
+  report.event = command == InitCommand::kPause ? InitEvent::kPaused : InitEvent::kResumed;
+  const long result = init.pause.obey(command, report.pause);
+  report.error = result < 0 ? static_cast<std::int32_t>(-result) : 0;
+  send_report(report);
+}
+
 void obey() {
   TreeRequest request{};
   int descriptor = -1;
@@ -371,12 +398,16 @@ void obey() {
   if (request.head.command == InitCommand::kAttach || request.head.command == InitCommand::kDetach)
     return answer_tree_request(request, static_cast<std::size_t>(got), descriptor);
   if (descriptor >= 0) raw_syscall(SYS_close, descriptor);
+  if (request.head.command == InitCommand::kPause || request.head.command == InitCommand::kResume)
+    return pause_or_resume(request.head.command);
   if (request.head.command == InitCommand::kSignal) raw_syscall(SYS_kill, -init.tool, request.head.signal);
 }
 
 [[noreturn]] void supervise() {
   const std::uint64_t child_signal = std::uint64_t{1} << (SIGCHLD - 1);
   const long signals = raw_syscall(SYS_signalfd4, -1, &child_signal, sizeof child_signal, SFD_CLOEXEC | SFD_NONBLOCK);
+  // Where trees may arrive, init goes on attaching them.
+  if (!init.late.possible() && narrow_init_to_supervising() < 0) leave();
   reap();
   for (;;) {
     std::array<pollfd, 2> ready{{{init.control, POLLIN, 0}, {static_cast<int>(signals), POLLIN, 0}}};
@@ -400,6 +431,8 @@ void run_init_process(int control, const InitOptions& options) {
   make_namespaces(options);
   receive_plan();
   judge_layers();
+  // Again, from the group that the broker has put us into: its name there is none of the tool's business.
+  if (wanted(Layer::kControlGroup) && wanted(Layer::kCgroupNamespace)) (void)enter_cgroup_namespace();
   take_identity(options);
   if (wanted(Layer::kUtsNamespace))
     require(SetupStep::kHostName,
@@ -412,5 +445,56 @@ void run_init_process(int control, const InitOptions& options) {
   release_descriptors();
   supervise();
 }
+
+namespace init_parts {
+
+void begin(int control, const InitOptions& options) {
+  init.control = control;
+  block_signals();
+  writ::die_with_broker();
+  raw_syscall(SYS_setsid);
+  if (options.user_namespace == UserNamespaceStart::kSelfMapped)
+    writ::require(SetupStep::kUserNamespace, map_own_identity(options.identity, SetgroupsRule::kDeny));
+}
+
+const ReceivedPlan& receive_plan(std::uint32_t magic, std::size_t head_size, const InitOptions& options) {
+  const long got = receive_plan_message(init.control, InitCommand::kPlan, magic, head_size, init.received);
+  if (got == 0) leave();
+  writ::require(SetupStep::kReceivePlan, got);
+  init.plan = reinterpret_cast<ChildPlan*>(init.received.bytes);
+  take_identity(options);
+  return init.received;
+}
+
+void require(SetupStep step, long result) { writ::require(step, result); }
+void report_started() { writ::report_started(); }
+
+void begin_made_sandbox(int control) {
+  init.control = control;
+  writ::die_with_broker();
+  raw_syscall(SYS_setsid);
+}
+
+void run_made_sandbox(int proc, int ruleset) {
+  init.proc = proc;
+  init.mount_lock = MountLock::kOwner;
+  if (init.plan->landlock_index >= 0)
+    init.received.descriptors[static_cast<std::size_t>(init.plan->landlock_index)] = ruleset;
+  writ::require(SetupStep::kHostName,
+                set_host_name(init.received.bytes + init.plan->host_name.offset, init.plan->host_name.length));
+  attach_proc();
+  // Whoever maps uid 0 of the outer namespace into the second one needs a parent with this (user_namespaces(7)).
+  writ::require(SetupStep::kCapabilities, keep_only_identity_authority());
+  // The second identity map is written through /proc, whose files are the process's own only while it is dumpable.
+  raw_syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+  start_tool();
+  writ::require(SetupStep::kCapabilities, keep_no_capability());
+  writ::report_started();
+  release_plan();
+  release_descriptors();
+  supervise();
+}
+
+}  // namespace init_parts
 
 }  // namespace writ

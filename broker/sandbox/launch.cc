@@ -94,6 +94,10 @@ class LaunchPreparation {
 Status LaunchPreparation::choose_layers() {
   if (profile_.network == NetworkMode::kHost)
     layer_status(prepared_.layers, Layer::kNetworkNamespace).state = LayerState::kNotWanted;
+  if (!wants_control_group(profile_.limits))
+    layer_status(prepared_.layers, Layer::kControlGroup).state = LayerState::kNotWanted;
+  else if (!request_.control_group)
+    WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kControlGroup, request_.control_group.error()));
   if (!broker_.mount_authority) {
     WRIT_TRY(lose_layer(profile_, prepared_.layers, Layer::kView, broker_.mount_authority.error()));
   }
@@ -137,16 +141,28 @@ Status LaunchPreparation::make_view() {
   if (!active(Layer::kView)) {
     WRIT_TRY(require_no_hidden_paths());
     prepared_.view.root.reset(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    for (const PathGrant& grant : profile_.filesystem.grants)
+    for (const PathGrant& grant : profile_.filesystem.grants) {
+      if (!grant.source.empty())
+        return fail("without the view " + quote_bytes(grant.source) + " cannot appear at " + quote_bytes(grant.path),
+                    "run where user namespaces are available");
       prepared_.view.entries.push_back({grant.path, grant.access == PathAccess::kWrite ? "write" : "read"});
+    }
     return {};
   }
   if (request_.assembly == ViewAssembly::kAttached) WRIT_TRY(own_mount_namespace(broker_));
   auto make_options = [&] {
     UniqueFd devpts(request_.devpts.valid() ? ::fcntl(request_.devpts.get(), F_DUPFD_CLOEXEC, 3) : -1);
-    return ViewOptions{request_.home,      request_.user_name, request_.identity,          request_.ownership_namespace,
-                       request_.workspace, std::move(devpts),  request_.strongest_writing, request_.policy_notice,
-                       request_.assembly,  command_view()};
+    return ViewOptions{request_.home,
+                       request_.user_name,
+                       request_.identity,
+                       request_.ownership_namespace,
+                       request_.workspace,
+                       std::move(devpts),
+                       request_.strongest_writing,
+                       request_.policy_notice,
+                       request_.assembly,
+                       request_.areas,
+                       command_view()};
   };
   auto view = build_view(profile_, make_options());
   // Kernels before 6.15 attach nothing to a detached tree: EINVAL (move_mount(2)).
@@ -286,21 +302,6 @@ tl::expected<PreparedLaunch, LaunchError> LaunchPreparation::run() {
   return std::move(prepared_);
 }
 
-// What init says about a launch that failed, in words.
-LaunchError failed_step(const InitReport& report, const std::string& program) {
-  const SetupStepText& text = setup_step_text(report.step);
-  LaunchError failure{kExitWritFailed, {"cannot " + std::string(text.action), report.error, std::string(text.hint)}};
-  if (report.step == SetupStep::kExec) {
-    failure.exit_status = report.error == ENOENT ? 127 : 126;
-    failure.error.what = "cannot execute " + quote_bytes(program);
-    if (report.error == ENOENT) failure.error.hint = "its dynamic loader is missing in the view";
-  }
-  // seccomp_unotify(2): one listener for each process.
-  if (report.step == SetupStep::kListener && report.error == EBUSY)
-    failure.error.hint = "Writ runs under another program's listener already; use a profile with 'writing: native'";
-  return failure;
-}
-
 void note_lost_layers(LayerStatuses& layers, const InitReport& report) {
   for (std::size_t i = 0; i < kLayerCount; ++i)
     if ((report.degraded_layers & layer_bit(static_cast<Layer>(i))) != 0)
@@ -344,6 +345,20 @@ Status receive_listener(SandboxProcess& sandbox, PreparedLaunch& prepared, std::
 }
 
 }  // namespace
+
+LaunchError describe_failure(const InitReport& report, const std::string& program) {
+  const SetupStepText& text = setup_step_text(report.step);
+  LaunchError failure{kExitWritFailed, {"cannot " + std::string(text.action), report.error, std::string(text.hint)}};
+  if (report.step == SetupStep::kExec) {
+    failure.exit_status = report.error == ENOENT ? 127 : 126;
+    failure.error.what = "cannot execute " + quote_bytes(program);
+    if (report.error == ENOENT) failure.error.hint = "its dynamic loader is missing in the view";
+  }
+  // seccomp_unotify(2): one listener for each process.
+  if (report.step == SetupStep::kListener && report.error == EBUSY)
+    failure.error.hint = "Writ runs under another program's listener already; use a profile with 'writing: native'";
+  return failure;
+}
 
 tl::expected<PreparedLaunch, LaunchError> prepare_sandbox(const BrokerStart& broker, LaunchRequest request) {
   return LaunchPreparation(broker, std::move(request)).run();
@@ -392,7 +407,8 @@ tl::expected<UniqueFd, LaunchError> await_start(SandboxProcess& sandbox, Prepare
   if (Status received = receive_listener(sandbox, prepared, message); !received)
     return launch_failure(std::move(received.error()));
   if (!message) return launch_failure({"the sandbox's init died while it set up the sandbox", 0, ""});
-  if (message->report.event != InitEvent::kStarted) return Failure(failed_step(message->report, prepared.program.path));
+  if (message->report.event != InitEvent::kStarted)
+    return Failure(describe_failure(message->report, prepared.program.path));
   note_lost_layers(prepared.layers, message->report);
   if (prepared.listener.has_value() == prepared.content.listener_filter.empty())
     return launch_failure({"the sandbox started without the listener that was asked for", 0, ""});

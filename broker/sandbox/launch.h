@@ -57,9 +57,14 @@ struct LaunchRequest {
   LandlockTcp tcp = LandlockTcp::kUnrestricted;        // kDenied: the broker makes every TCP connection for the tool
   LandlockCoverage floor = LandlockCoverage::kWrites;  // the least; more where there is no view, and for `strict`
   ViewAssembly assembly = ViewAssembly::kAutomatic;
+  PrivateAreas areas = PrivateAreas::kMade;
   ProgramUnderRules program_under_rules = ProgramUnderRules::kYes;
   // Without a view there are none, whatever is asked for: PreparedLaunch::content says what was decided.
   LateGrants late_grants = LateGrants::kNever;
+  // Whether init is in a control group with the limits that want one (wants_control_group()), made by the caller.
+  Status control_group =
+      fail("this kind of sandbox gets no control group",
+           "set no memory, cpus and cpu_weight here, or prefer the layer: isolation: {control_group: prefer}");
   Writing strongest_writing = Writing::kMediated;  // kNative: nobody will serve the calls of mediated trees
 };
 
@@ -106,6 +111,9 @@ struct PreparedLaunch {
 // Waits until the program is executed. On success the result is the tool's pidfd, `prepared.layers` also holds what
 // init found out, and `prepared.listener` the listener where the plan has a listener filter.
 [[nodiscard]] tl::expected<UniqueFd, LaunchError> await_start(SandboxProcess& sandbox, PreparedLaunch& prepared);
+
+// What init reports about a launch that failed (kFailed), as the error of the launch of `program`.
+[[nodiscard]] LaunchError describe_failure(const InitReport& report, const std::string& program);
 
 // Both.
 [[nodiscard]] tl::expected<UniqueFd, LaunchError> finish_start(SandboxProcess& sandbox, PreparedLaunch& prepared);

@@ -10,6 +10,8 @@
 #include <cstring>
 
 #include "broker/kernel/kernel_abi.h"
+#include "broker/sandbox/template_plan.h"
+#include "broker/sandbox/view_areas.h"
 
 namespace writ {
 namespace {
@@ -48,12 +50,18 @@ class PlanBuffer {
 
   template <class T>
   std::vector<char>& finish(T plan) {
-    plan.head.size = static_cast<std::uint32_t>(bytes_.size());
+    head_of(plan).size = static_cast<std::uint32_t>(bytes_.size());
     std::memcpy(bytes_.data(), &plan, sizeof plan);
     return bytes_;
   }
 
  private:
+  template <class T>
+  static PlanHead& head_of(T& plan) {
+    return plan.head;
+  }
+  static PlanHead& head_of(TemplatePlan& plan) { return plan.child.head; }
+
   std::vector<char> bytes_;
 };
 
@@ -100,11 +108,14 @@ Status add_limits(ChildPlan& plan, const std::vector<ProcessLimit>& limits) {
   return {};
 }
 
-}  // namespace
+Status check_filter(const PlanContent& content) {
+  const bool filtered = (content.layers & layer_bit(Layer::kSeccomp)) != 0;
+  if (filtered && (content.filter.empty() || content.filter.size() > kBpfInstructionLimit))
+    return fail("the system call filter has no possible length");
+  return {};
+}
 
-Result<WrittenPlan> write_plan(const PlanContent& content) {
-  WrittenPlan written;
-  PlanBuffer buffer(sizeof(ChildPlan));
+Result<ChildPlan> fill_plan(const PlanContent& content, PlanBuffer& buffer, WrittenPlan& written) {
   ChildPlan plan{};
   plan.head.magic = kChildPlanMagic;
   plan.layers = content.layers;
@@ -120,15 +131,67 @@ Result<WrittenPlan> write_plan(const PlanContent& content) {
   plan.terminal_index = add_descriptor(written, terminal_of(content));
   plan.terminal = plan.terminal_index >= 0 ? TerminalRole::kControlling : TerminalRole::kNone;
   WRIT_TRY(add_limits(plan, content.limits));
+  if (content.filter_place == FilterPlace::kPlan) {
+    WRIT_TRY(check_filter(content));
+    plan.filter = buffer.append_array(content.filter.data(), content.filter.size());
+  }
+  return plan;
+}
+
+Status add_areas(TemplatePlan& plan, const View& view, const FilesystemPolicy& filesystem, PlanBuffer& buffer) {
+  if (view.areas.size() > plan.areas.size()) return fail("too many private directories for one template");
+  if (view.area_entries.size() > plan.entries.size())
+    return fail("too many grants lie in private directories: " + std::to_string(view.area_entries.size()),
+                "such a sandbox cannot be made from a template");
+  for (const LeftOutArea& area : view.areas) {
+    PlanArea& planned = plan.areas[plan.area_count++];
+    planned.path = buffer.append_text(area.path);
+    planned.mode = area.mode;
+    planned.file_system = area.shared_memory ? AreaFileSystem::kSharedMemory : AreaFileSystem::kScratch;
+    const bool executable = filesystem.scratch_execution != Execution::kDenied && !area.shared_memory;
+    planned.execution = executable ? AreaExecution::kAllowed : AreaExecution::kDenied;
+  }
+  for (const AreaEntry& entry : view.area_entries) {
+    PlanAreaEntry& planned = plan.entries[plan.entry_count++];
+    planned.path = buffer.append_text(entry.path);
+    planned.link = buffer.append_text(entry.link);
+    planned.kind = entry.kind == TreeKind::kFile ? AreaEntryKind::kFile : AreaEntryKind::kDirectory;
+    if (!entry.link.empty()) planned.kind = AreaEntryKind::kLink;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<WrittenPlan> write_plan(const PlanContent& content) {
+  WrittenPlan written;
+  PlanBuffer buffer(sizeof(ChildPlan));
+  WRIT_ASSIGN(const ChildPlan plan, fill_plan(content, buffer, written));
   WRIT_ASSIGN(written.memory, seal(buffer.finish(plan)));
   return written;
 }
 
-Result<WrittenPlan> write_order(const PlanContent& content) {
-  const bool filtered = (content.layers & layer_bit(Layer::kSeccomp)) != 0;
-  if (filtered && (content.filter.empty() || content.filter.size() > kBpfInstructionLimit))
-    return fail("the system call filter has no possible length");
+Result<WrittenPlan> write_template(const PlanContent& content, const View& view, const FilesystemPolicy& filesystem,
+                                   const LimitPolicy& limits) {
   WrittenPlan written;
+  PlanBuffer buffer(sizeof(TemplatePlan));
+  TemplatePlan plan{};
+  WRIT_ASSIGN(plan.child, fill_plan(content, buffer, written));
+  plan.child.head.magic = kTemplatePlanMagic;
+  plan.scratch = {buffer.append_text(std::to_string(limits.tmp_size)),
+                  buffer.append_text(std::to_string(area_inodes(limits.tmp_size)))};
+  plan.shared_memory = {buffer.append_text(std::to_string(limits.shm_size)),
+                        buffer.append_text(std::to_string(area_inodes(limits.shm_size)))};
+  WRIT_TRY(add_areas(plan, view, filesystem, buffer));
+  WRIT_ASSIGN(written.memory, seal(buffer.finish(plan)));
+  return written;
+}
+
+namespace {
+
+Result<std::vector<char>> fill_order(const PlanContent& content, WrittenPlan& written) {
+  const bool in_order = content.filter_place == FilterPlace::kOrder;
+  if (in_order) WRIT_TRY(check_filter(content));
   PlanBuffer buffer(sizeof(ToolOrder));
   ToolOrder order{};
   order.head.magic = kToolOrderMagic;
@@ -136,12 +199,26 @@ Result<WrittenPlan> write_order(const PlanContent& content) {
   order.program_index = add_descriptor(written, content.program);
   order.program_number = content.program_number;
   WRIT_TRY(add_grants(order, written, content.descriptors));
-  order.filter = buffer.append_array(content.filter.data(), content.filter.size());
+  if (in_order) order.filter = buffer.append_array(content.filter.data(), content.filter.size());
   order.listener_filter = buffer.append_array(content.listener_filter.data(), content.listener_filter.size());
   order.arguments = buffer.append_vector(content.arguments);
   order.environment = buffer.append_vector(content.environment);
-  WRIT_ASSIGN(written.memory, seal(buffer.finish(order)));
+  return std::move(buffer.finish(order));
+}
+
+}  // namespace
+
+Result<WrittenPlan> write_order(const PlanContent& content) {
+  WrittenPlan written;
+  WRIT_ASSIGN(const std::vector<char> bytes, fill_order(content, written));
+  WRIT_ASSIGN(written.memory, seal(bytes));
   return written;
+}
+
+Result<EncodedOrder> encode_order(const PlanContent& content) {
+  WrittenPlan written;
+  WRIT_ASSIGN(std::vector<char> bytes, fill_order(content, written));
+  return EncodedOrder{std::move(bytes), std::move(written.descriptors)};
 }
 
 }  // namespace writ

@@ -8,9 +8,17 @@
 #include "broker/base/error.h"
 #include "broker/base/unique_fd.h"
 #include "broker/policy/bpf_program.h"
+#include "broker/policy/profile.h"
 #include "broker/sandbox/child_plan.h"
+#include "broker/sandbox/view.h"
 
 namespace writ {
+
+// Where the system call filter travels.
+enum class FilterPlace : std::uint8_t {
+  kOrder,
+  kPlan,  // all tools of the plan have the same
+};
 
 struct GrantedDescriptor {
   int number;  // in the tool
@@ -37,6 +45,7 @@ struct PlanContent {
   std::vector<GrantedDescriptor> descriptors;
   std::vector<ProcessLimit> limits;
   BpfProgram filter;
+  FilterPlace filter_place = FilterPlace::kOrder;
   BpfProgram listener_filter;  // of compile_listener_filter(); empty: the sandbox gets no listener
   std::vector<std::string> arguments;
   std::vector<std::string> environment;
@@ -47,12 +56,26 @@ struct WrittenPlan {
   std::vector<int> descriptors;  // borrowed, in the order of the plan's indices, which start at 1
 };
 
+// An order as the bytes of one message, for those that fit into it.
+struct EncodedOrder {
+  std::vector<char> bytes;
+  std::vector<int> descriptors;  // as above
+};
+
 // The sandbox. Errors: too many limits; no memory.
 [[nodiscard]] Result<WrittenPlan> write_plan(const PlanContent& content);
 
 // What runs in it: program, arguments, environment, descriptors, filter. Errors: too many descriptors; two grants of
 // the same number; a filter that the kernel would refuse for its length; no memory.
 [[nodiscard]] Result<WrittenPlan> write_order(const PlanContent& content);
+
+// The same without a memory file.
+[[nodiscard]] Result<EncodedOrder> encode_order(const PlanContent& content);
+
+// The template of many sandboxes (template_plan.h): `content`, and what each of them gets for itself in the places that
+// `view` has left for it. Errors: as write_plan(); more private directories, or more entries in them, than fit.
+[[nodiscard]] Result<WrittenPlan> write_template(const PlanContent& content, const View& view,
+                                                 const FilesystemPolicy& filesystem, const LimitPolicy& limits);
 
 }  // namespace writ
 

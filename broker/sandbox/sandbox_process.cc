@@ -17,6 +17,7 @@
 #include "broker/kernel/pid_namespace.h"
 #include "broker/kernel/processor_choice.h"
 #include "broker/kernel/raw_syscall.h"
+#include "broker/sandbox/template_process.h"
 #include "broker/sandbox/tree_request.h"
 
 namespace writ {
@@ -30,6 +31,7 @@ Error clone_error(long result) {
 // rest.
 long fork_init(InitOptions& options, int* pidfd) {
   const std::uint64_t parent = options.parent == InitParent::kParentOfCaller ? CLONE_PARENT : 0;
+  if (options.role == InitRole::kTemplate) return fork_into_namespaces(CLONE_NEWUSER | parent, pidfd);
   std::uint64_t namespaces = CLONE_NEWPID | parent;
   if (options.user_namespace != UserNamespaceStart::kAbsent) namespaces |= CLONE_NEWUSER;
   long child = fork_into_namespaces(namespaces, pidfd);
@@ -73,6 +75,11 @@ int send_message(int socket, const void* bytes, std::size_t size, const std::vec
   return ::sendmsg(socket, &message, MSG_NOSIGNAL | flags) < 0 ? errno : 0;
 }
 
+bool is_answer(InitEvent event) {
+  return event == InitEvent::kAttached || event == InitEvent::kDetached || event == InitEvent::kPaused ||
+         event == InitEvent::kResumed;
+}
+
 }  // namespace
 
 Result<SandboxProcess> SandboxProcess::start(InitOptions options) {
@@ -86,7 +93,9 @@ Result<SandboxProcess> SandboxProcess::start(InitOptions options) {
   if (child == 0) {
     blank_argument_area(
         "writ-init");  // the tool can read pid 1's: options such as --env NAME=secret are none of its business
-    run_init_process(keep_only(theirs.get()), options);
+    const int control = keep_only(theirs.get());
+    if (options.role == InitRole::kTemplate) run_template_process(control, options);
+    run_init_process(control, options);
   }
   if (child < 0) return tl::unexpected<Error>(clone_error(child));
   // A broker has other work to do meanwhile; a spawner has none.
@@ -137,7 +146,7 @@ Status SandboxProcess::send(InitCommand command, int memory, const std::vector<i
 Status SandboxProcess::send_tree_request(InitCommand command, AttachId tree, std::string_view path, int mount) {
   WRIT_ASSIGN(const TreeRequest request, make_tree_request(command, tree, path));
   // Init blocks when nobody reads its answers; with few outstanding they always fit into the socket.
-  if (outstanding_ >= kOutstandingTreeRequests) return fail_errno(EAGAIN, "the sandbox's init has not answered yet");
+  if (outstanding_ >= kOutstandingInitRequests) return fail_errno(EAGAIN, "the sandbox's init has not answered yet");
   const std::vector<int> descriptors = mount < 0 ? std::vector<int>{} : std::vector<int>{mount};
   const int error = send_message(control_.get(), &request, encoded_size(request), descriptors, MSG_DONTWAIT);
   if (error != 0) return fail_errno(error, "cannot ask the sandbox's init to change the view");
@@ -152,6 +161,19 @@ Status SandboxProcess::attach_tree(AttachId tree, std::string_view path, int mou
 Status SandboxProcess::detach_tree(AttachId tree, std::string_view path) {
   return send_tree_request(InitCommand::kDetach, tree, path, -1);
 }
+
+Status SandboxProcess::send_pause_request(InitCommand command) {
+  if (outstanding_ >= kOutstandingInitRequests) return fail_errno(EAGAIN, "the sandbox's init has not answered yet");
+  const InitRequest request{command, 0};
+  const int error = send_message(control_.get(), &request, sizeof request, {}, MSG_DONTWAIT);
+  if (error != 0) return fail_errno(error, "cannot ask the sandbox's init to pause or resume it");
+  ++outstanding_;
+  return {};
+}
+
+Status SandboxProcess::pause() { return send_pause_request(InitCommand::kPause); }
+
+Status SandboxProcess::resume() { return send_pause_request(InitCommand::kResume); }
 
 void SandboxProcess::signal_tool(int signal) {
   const InitRequest request{InitCommand::kSignal, signal};
@@ -179,8 +201,7 @@ std::optional<InitMessage> SandboxProcess::receive() {
     // ECONNRESET comes once, before what init said last, when it ended without reading the filter.
   } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got != static_cast<ssize_t>(sizeof received.report)) return std::nullopt;
-  const InitEvent event = received.report.event;
-  if ((event == InitEvent::kAttached || event == InitEvent::kDetached) && outstanding_ > 0) --outstanding_;
+  if (is_answer(received.report.event) && outstanding_ > 0) --outstanding_;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {
     int fd = -1;

@@ -24,8 +24,8 @@ struct InitMessage {
   UniqueFd descriptor;  // kStarted: pidfd of the tool; kListener: the listener
 };
 
-// Answers of attach_tree() and detach_tree() that may be outstanding.
-inline constexpr std::size_t kOutstandingTreeRequests = 64;
+// Answers of attach_tree(), detach_tree(), pause() and resume() that may be outstanding.
+inline constexpr std::size_t kOutstandingInitRequests = 64;
 
 class SandboxProcess {
  public:
@@ -73,6 +73,18 @@ class SandboxProcess {
   // means of the kernel, only restricted (DetachOutcome). Errors as above.
   [[nodiscard]] Status detach_tree(AttachId tree, std::string_view path);
 
+  // Asks init to stop every process of the sandbox (process_pause.h says how, and what that does not reach). The answer
+  // is a kPaused, which receive() returns within half a second; meanwhile init does nothing else. What is
+  // paused already may be paused again. While it is, init reports no kStopped for what the pause did. Signals sent
+  // meanwhile arrive after resume(); kill() works at once. Only after finish_start(). Never blocks. Errors, nothing is
+  // sent then: too many answers outstanding (EAGAIN); the sandbox has ended (EPIPE). A sandbox without a pid namespace
+  // of its own answers with EOPNOTSUPP: there init cannot tell its processes from the host's.
+  [[nodiscard]] Status pause();
+
+  // Asks init to let everything go on that the pause had stopped; what the tool's own job control had stopped before it
+  // stays stopped. The answer is a kResumed, also where nothing was paused. Errors as above.
+  [[nodiscard]] Status resume();
+
   // Kills everything in the sandbox at once (SIGKILL to init, the pid namespace follows).
   void kill();
 
@@ -90,11 +102,12 @@ class SandboxProcess {
       : pid_(pid), pidfd_(std::move(pidfd)), control_(std::move(control)) {}
 
   [[nodiscard]] Status send_tree_request(InitCommand command, AttachId tree, std::string_view path, int mount);
+  [[nodiscard]] Status send_pause_request(InitCommand command);
 
   pid_t pid_ = -1;
   UniqueFd pidfd_;
   UniqueFd control_;
-  std::size_t outstanding_ = 0;  // tree requests without an answer
+  std::size_t outstanding_ = 0;  // requests without an answer
 };
 
 }  // namespace writ

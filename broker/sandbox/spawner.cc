@@ -12,6 +12,8 @@
 #include <cstring>
 #include <deque>
 
+#include "broker/kernel/broker_confinement.h"
+
 namespace writ {
 namespace {
 
@@ -24,6 +26,7 @@ struct Handover {
 };
 
 constexpr char kTakeOne = 't';
+constexpr char kTakeTemplate = 'm';
 
 bool send_handover(int socket, const Handover& handover, const std::array<int, 2>& descriptors) {
   iovec part{const_cast<Handover*>(&handover), sizeof handover};  // NOLINT: sendmsg(2) only reads it
@@ -50,30 +53,50 @@ class SpawnerProcess {
       : broker_(broker), network_(network), ready_limit_(ready), socket_(socket) {}
 
   [[noreturn]] void serve() {
+    if (!confine()) ::_exit(1);
     refill();
     for (char request = 0;;) {
       const ssize_t got = ::recv(socket_, &request, sizeof request, 0);
       if (got < 0 && errno == EINTR) continue;
       // End of file: the broker is gone. Our copies of the control sockets close with us, and the ready inits end.
-      if (got <= 0 || request != kTakeOne || !give_one()) ::_exit(0);
+      if (got <= 0) ::_exit(0);
+      const bool given = request == kTakeTemplate ? give_template() : request == kTakeOne && give_one();
+      if (!given) ::_exit(0);
       refill();
     }
   }
 
  private:
+  // An ordinary user's inits take what they need with the user namespace that is cloned for them; root's may have none.
+  [[nodiscard]] Status confine() const {
+    if (broker_.uid != 0) WRIT_TRY(limit_broker_capabilities(BrokerStage::kSupervising));
+    return confine_helper();
+  }
+
+  bool give_template() {
+    auto made = start_init(broker_, NetworkStart::kInherited, InitParent::kParentOfCaller, InitRole::kTemplate);
+    if (!made) return send_handover(socket_, {-1, made.error().system_errno}, {});
+    const SandboxProcess::HandedOver given = std::move(*made).hand_over();
+    return send_handover(socket_, {given.pid, 0}, {given.pidfd.get(), given.control.get()});
+  }
+
   void refill() {
-    while (ready_.size() < ready_limit_) {
-      auto made = start_init(broker_, network_, InitParent::kParentOfCaller);
-      if (!made) {
-        last_error_ = made.error().system_errno;
-        return;
-      }
-      ready_.push_back(std::move(*made).hand_over());
+    while (ready_.size() < ready_limit_ && make_one()) {
     }
   }
 
+  bool make_one() {
+    auto made = start_init(broker_, network_, InitParent::kParentOfCaller);
+    if (!made) {
+      last_error_ = made.error().system_errno;
+      return false;
+    }
+    ready_.push_back(std::move(*made).hand_over());
+    return true;
+  }
+
   bool give_one() {
-    if (ready_.empty()) refill();
+    if (ready_.empty()) (void)make_one();
     if (ready_.empty()) return send_handover(socket_, {-1, last_error_ == 0 ? EAGAIN : last_error_}, {});
     const SandboxProcess::HandedOver given = std::move(ready_.front());
     ready_.pop_front();
@@ -91,7 +114,7 @@ class SpawnerProcess {
 }  // namespace
 
 Result<Spawner> Spawner::start(const BrokerStart& broker, NetworkStart network, std::size_t ready) {
-  if (ready == 0 || ready > kReadyLimit) return fail("a spawner keeps 1 to 64 inits ready");
+  if (ready > kReadyLimit) return fail("a spawner keeps at most 64 inits ready");
   std::array<int, 2> pair{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0)
     return fail_errno(errno, "cannot make the socket to the spawner");
@@ -115,9 +138,12 @@ Spawner::~Spawner() {
   }
 }
 
-Result<SandboxProcess> Spawner::take() {
-  if (::send(socket_.get(), &kTakeOne, sizeof kTakeOne, MSG_NOSIGNAL) < 0)
-    return fail_errno(errno, "the spawner is gone");
+Result<SandboxProcess> Spawner::take() { return request(kTakeOne); }
+
+Result<SandboxProcess> Spawner::take_template() { return request(kTakeTemplate); }
+
+Result<SandboxProcess> Spawner::request(char kind) {
+  if (::send(socket_.get(), &kind, sizeof kind, MSG_NOSIGNAL) < 0) return fail_errno(errno, "the spawner is gone");
   Handover handover{};
   iovec part{&handover, sizeof handover};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 2)> control{};

@@ -21,7 +21,8 @@ inline constexpr std::size_t kDefaultReadyInits = 4;
 
 class Spawner {
  public:
-  // Forks the spawner's process, which at once begins to make `ready` inits (1…64). The caller must be single-threaded.
+  // Forks the spawner's process, which at once begins to make `ready` inits (at most 64; with 0 it makes one when it is
+  // asked for). The caller must be single-threaded.
   [[nodiscard]] static Result<Spawner> start(const BrokerStart& broker, NetworkStart network,
                                              std::size_t ready = kDefaultReadyInits);
 
@@ -33,7 +34,13 @@ class Spawner {
   // or could not start an init.
   [[nodiscard]] Result<SandboxProcess> take();
 
+  // Starts a process that makes many sandboxes from one template (template_process.h); it waits for its plan. Errors:
+  // as above; user namespaces are not available.
+  [[nodiscard]] Result<SandboxProcess> take_template();
+
  private:
+  [[nodiscard]] Result<SandboxProcess> request(char kind);
+
   Spawner(pid_t pid, UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}
 
   pid_t pid_ = -1;

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -18,9 +20,6 @@
 
 namespace writ {
 namespace {
-
-// Descriptors are first lifted above every number a grant can ask for, so that no dup2 overwrites one still needed.
-constexpr int kLiftedDescriptors = 512;
 
 const ToolOrder& order_of(const ToolStart& start) { return *reinterpret_cast<ToolOrder*>(start.order->bytes); }
 
@@ -143,9 +142,31 @@ long place_grants(const ToolOrder& order, const std::array<int, kPlanGrantLimit>
   return 0;
 }
 
+// A person's limit of open files may be below the numbers that are used on the way: for that way alone it is raised, as
+// far as the hard limit lets it.
+class RoomForDescriptors {
+ public:
+  RoomForDescriptors() {
+    if (raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &before_) < 0) return;
+    if (before_.rlim_cur >= kOpenFilesForStart || before_.rlim_max <= before_.rlim_cur) return;
+    const rlimit raised{std::min<rlim_t>(before_.rlim_max, kOpenFilesForStart), before_.rlim_max};
+    raised_ = raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, nullptr) == 0;
+  }
+  RoomForDescriptors(const RoomForDescriptors&) = delete;
+  RoomForDescriptors& operator=(const RoomForDescriptors&) = delete;
+  ~RoomForDescriptors() {
+    if (raised_) raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &before_, nullptr);
+  }
+
+ private:
+  rlimit before_{};
+  bool raised_ = false;
+};
+
 // Leaves exactly the plan's descriptors, plus the helpers above them (which close on exec or earlier).
 long arrange_descriptors(const ToolStart& start, HelperDescriptors& helpers) {
   const ToolOrder& order = order_of(start);
+  const RoomForDescriptors room;
   std::array<int, kPlanGrantLimit> lifted{};
   for (std::uint32_t i = 0; i < order.descriptor_count; ++i)
     if (const long r = lift(received(*start.order, order.descriptors[i].index), lifted[i]); r < 0) return r;
@@ -195,14 +216,15 @@ long receive_order(const ToolStart& start) {
   return 0;
 }
 
-sock_fprog filter_program(const ToolStart& start, PlanRange range) {
+sock_fprog filter_program(const ReceivedPlan& message, PlanRange range) {
   // seccomp(2) only reads the program, its structure merely lacks the const; our private copy is writable memory.
-  return {static_cast<unsigned short>(range.length), reinterpret_cast<sock_filter*>(start.order->bytes + range.offset)};
+  return {static_cast<unsigned short>(range.length), reinterpret_cast<sock_filter*>(message.bytes + range.offset)};
 }
 
 long install_filter(const ToolStart& start) {
   if (!wants(*start.plan, Layer::kSeccomp)) return 0;
-  return install_seccomp_filter(filter_program(start, order_of(start).filter));
+  if (start.plan->filter.length > 0) return install_seccomp_filter(filter_program(*start.received, start.plan->filter));
+  return install_seccomp_filter(filter_program(*start.order, order_of(start).filter));
 }
 
 // Whoever holds a listener answers for the broker, so this process keeps none: the only copy is the one in the message,
@@ -273,7 +295,7 @@ int run_tool_process(void* argument) {
     // Before the static filter, which refuses to make listeners. What the listener filter traps waits for the broker
     // from here on; what follows is never among it, except execveat (listener_filter.h).
     start.step = SetupStep::kListener;
-    const long listener = install_seccomp_listener(filter_program(start, order_of(start).listener_filter));
+    const long listener = install_seccomp_listener(filter_program(*start.order, order_of(start).listener_filter));
     do_step(start, SetupStep::kListener, listener);
     start.step = SetupStep::kHandOver;
     do_step(start, SetupStep::kHandOver, hand_over_listener(static_cast<int>(listener), helpers.control));

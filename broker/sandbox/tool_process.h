@@ -10,6 +10,12 @@
 
 namespace writ {
 
+// Descriptors are first lifted above every number a grant can ask for, so that no dup2 overwrites one still needed.
+inline constexpr int kLiftedDescriptors = 512;
+// What the limit of open files has to be for that: grants, program, ruleset and control socket. The soft one is raised
+// for the moment; a start beneath a lower hard one fails with EINVAL.
+inline constexpr std::uint64_t kOpenFilesForStart = kLiftedDescriptors + kPlanGrantLimit + 3;
+
 // What the tool's process works on and writes its progress to; lives in init.
 struct ToolStart {
   const ChildPlan* plan;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "broker/base/escape.h"
+#include "broker/grant/git_directories.h"
 #include "broker/grant/protected_names.h"
 #include "broker/grant/tree_grant.h"
 #include "broker/kernel/kernel_abi.h"
@@ -18,6 +19,8 @@
 #include "broker/sandbox/host_path.h"
 #include "broker/sandbox/secret_places.h"
 #include "broker/sandbox/system_paths.h"
+#include "broker/sandbox/view_accounts.h"
+#include "broker/sandbox/view_areas.h"
 #include "broker/sandbox/view_denials.h"
 #include "broker/sandbox/view_devices.h"
 #include "broker/sandbox/view_mounts.h"
@@ -48,13 +51,8 @@ struct Placement {
   CoverKind cover = CoverKind::kEmpty;
 };
 
-// Names cost memory of the host too: one inode for each page of the size, within bounds.
 MountOptions scratch_options(const char* mode, std::uint64_t size) {
-  constexpr std::uint64_t kPage = 4096;
-  constexpr std::uint64_t kFewest = 256;
-  constexpr std::uint64_t kMost = std::uint64_t{1} << 20;
-  const std::uint64_t inodes = std::clamp(size / kPage, kFewest, kMost);
-  return {{"mode", mode}, {"size", std::to_string(size)}, {"nr_inodes", std::to_string(inodes)}};
+  return {{"mode", mode}, {"size", std::to_string(size)}, {"nr_inodes", std::to_string(area_inodes(size))}};
 }
 
 class ViewBuilder {
@@ -75,10 +73,11 @@ class ViewBuilder {
   Status place_areas();
   Status place_shared_memory();
   Status place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch);
+  Status leave_out(const std::string& path, std::uint32_t mode, bool shared_memory = false);
+  void note_area_entries();
   Status place_all();
   Status place_grant(OpenedGrant& opened);
   Status place_hidden(const Placement& placement);
-  Status place_accounts();
   Status place_questions();
   std::vector<DenialTree> denial_trees() const;
   Execution execution_of(const PathGrant& grant) const;
@@ -133,7 +132,7 @@ Status ViewBuilder::recognise_workspace(const std::string& path, int object) con
 
 Status ViewBuilder::open_grants() {
   for (const PathGrant& grant : profile_.filesystem.grants) {
-    auto tree = open_host_tree(grant.path);
+    auto tree = open_host_tree(grant.host_path());
     if (!tree) {
       const int reason = tree.error().system_errno;
       if (grant.presence == Presence::kOptional && (reason == ENOENT || reason == ENOTDIR || reason == EACCES))
@@ -147,12 +146,12 @@ Status ViewBuilder::open_grants() {
     WRIT_TRY(recognise_workspace(grant.path, opened.tree.object.get()));
     // What is held is what counts; its canonical path only serves to find secrets in it.
     const bool followed = opened.tree.links == LinksFollowed::kSome;
-    opened.real_path = followed ? opened.tree.real_path : grant.path;
+    opened.real_path = followed ? opened.tree.real_path : grant.host_path();
     if (opened.real_path.empty()) opened.real_path = path_of_descriptor(opened.tree.object.get());
     if (opened.real_path.empty()) return fail("cannot find the real path of the grant " + quote_bytes(grant.path));
     WRIT_TRY(refuse_kernel_trees(grant.path, grant.access, opened.real_path));
     if (opened.real_path == "/") return fail("cannot grant " + quote_bytes(grant.path) + ": it is the whole host");
-    if (opened.real_path != grant.path) WRIT_TRY(note_link(opened));
+    if (grant.source.empty() && opened.real_path != grant.path) WRIT_TRY(note_link(opened));
     grants_.push_back(std::move(opened));
   }
   return {};
@@ -261,7 +260,14 @@ bool ViewBuilder::home_is_private() const {
                       [&](const OpenedGrant& g) { return path_lies_in(options_.home, g.grant->path); });
 }
 
+Status ViewBuilder::leave_out(const std::string& path, std::uint32_t mode, bool shared_memory) {
+  note(path, "private");
+  view_.areas.push_back({path, mode, shared_memory});
+  return mounts_->make_place(path, TreeKind::kDirectory);
+}
+
 Status ViewBuilder::place_scratch(const std::string& path, const std::string& name, std::uint32_t mode, int scratch) {
+  if (options_.areas == PrivateAreas::kLeftOut) return leave_out(path, mode);
   if (::mkdirat(scratch, name.c_str(), 0700) != 0) return fail_errno(errno, "cannot make the private " + name);
   UniqueFd directory(::openat(scratch, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const IdentityMap& map = options_.identity.map;
@@ -280,9 +286,11 @@ Status ViewBuilder::place_scratch(const std::string& path, const std::string& na
 Status ViewBuilder::place_areas() {
   for (const char* directory : {"/proc", "/run", "/var", "/dev/pts"})
     WRIT_TRY(mounts_->make_place(directory, TreeKind::kDirectory));
-  WRIT_ASSIGN(view_.scratch, make_detached_mount("tmpfs", scratch_options("0755", profile_.limits.tmp_size),
-                                                 abi::kMountNoSuid | abi::kMountNoDevices));
-  WRIT_TRY(mounts_->hold_for_cloning(view_.scratch.get()));
+  if (options_.areas == PrivateAreas::kMade) {
+    WRIT_ASSIGN(view_.scratch, make_detached_mount("tmpfs", scratch_options("0755", profile_.limits.tmp_size),
+                                                   abi::kMountNoSuid | abi::kMountNoDevices));
+    WRIT_TRY(mounts_->hold_for_cloning(view_.scratch.get()));
+  }
   WRIT_TRY(place_scratch("/tmp", "tmp", 01777, view_.scratch.get()));
   // One /tmp for both, unless something is to be mounted beneath /var/tmp: a mount point cannot lie behind a link.
   if (granted_below("/var/tmp") || path_lies_in(options_.home, "/var/tmp"))
@@ -295,6 +303,7 @@ Status ViewBuilder::place_areas() {
 }
 
 Status ViewBuilder::place_shared_memory() {
+  if (options_.areas == PrivateAreas::kLeftOut) return leave_out("/dev/shm", 01777, true);
   WRIT_ASSIGN(UniqueFd memory, make_detached_mount("tmpfs", scratch_options("1777", profile_.limits.shm_size),
                                                    abi::kMountNoSuid | abi::kMountNoDevices | abi::kMountNoExecute));
   WRIT_TRY(mounts_->make_place("/dev/shm", TreeKind::kDirectory));
@@ -357,7 +366,7 @@ Status ViewBuilder::protect_mounts(const OpenedGrant& opened, const std::vector<
 
 Status ViewBuilder::protect_grant(const OpenedGrant& opened) {
   if (opened.access != PathAccess::kWrite || opened.tree.kind != TreeKind::kDirectory) return {};
-  std::vector<std::string> names = profile_.filesystem.protect;
+  std::vector<std::string> names = with_git_directories(opened.tree.object.get(), profile_.filesystem.protect);
   const std::vector<std::string>& denied = denials_.unchangeable[tree_of(opened)];
   names.insert(names.end(), denied.begin(), denied.end());
   WRIT_ASSIGN(const ProtectedInventory inventory, inspect_protected_names(opened.tree.object.get(), names));
@@ -430,25 +439,6 @@ Status ViewBuilder::place_hidden(const Placement& placement) {
   return {};
 }
 
-// Host accounts are nobody's business in a sandbox, and the tool's identity may have none.
-Status ViewBuilder::place_accounts() {
-  const auto etc = std::find_if(grants_.begin(), grants_.end(), [](const auto& g) { return g.grant->path == "/etc"; });
-  if (etc == grants_.end()) return {};
-  const std::string uid = std::to_string(options_.identity.map.inside_uid);
-  const std::string gid = std::to_string(options_.identity.map.inside_gid);
-  const std::string& user = options_.user_name;
-  const std::string passwd = "root:x:0:0:root:/root:/usr/sbin/nologin\n" + user + ":x:" + uid + ":" + gid +
-                             "::" + options_.home +
-                             ":/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
-  const std::string group = "root:x:0:\n" + user + ":x:" + gid + ":\nnogroup:x:65534:\n";
-  for (const auto& [path, content] : {std::pair{"/etc/passwd", &passwd}, std::pair{"/etc/group", &group}}) {
-    if (::access(path, F_OK) != 0) continue;
-    WRIT_ASSIGN(UniqueFd file, mounts_->make_synthetic_file(*content));
-    WRIT_TRY(mounts_->attach(path, file.get()));
-  }
-  return {};
-}
-
 Status ViewBuilder::place_all() {
   for (const Placement& placement : placements_) {
     if (placement.grant != nullptr)
@@ -456,11 +446,21 @@ Status ViewBuilder::place_all() {
     else
       WRIT_TRY(place_hidden(placement));
   }
-  WRIT_TRY(place_accounts());
+  const bool has_etc =
+      std::any_of(grants_.begin(), grants_.end(), [](const auto& g) { return g.grant->path == "/etc"; });
+  if (has_etc) WRIT_TRY(place_accounts(*mounts_, options_));
   WRIT_ASSIGN(view_.commands, place_commands(*mounts_, profile_, options_.commands));
   for (const RuledProgram& program : view_.commands)
     for (const std::string& name : program.names) note(name, "command");
   return {};
+}
+
+void ViewBuilder::note_area_entries() {
+  std::vector<AreaEntry> placed;
+  for (const Placement& placement : placements_)
+    placed.push_back(
+        {placement.path, placement.kind, placement.grant == nullptr ? std::string() : placement.grant->link});
+  settle_areas(view_, placed);
 }
 
 Status ViewBuilder::place_what_is_not_granted() {
@@ -483,6 +483,7 @@ Result<View> ViewBuilder::build() {
     note("/run/writ/policy.json", "notice");
   }
   WRIT_TRY(place_all());
+  if (options_.areas == PrivateAreas::kLeftOut) note_area_entries();
   WRIT_ASSIGN(view_.root, mounts_->finish());
   return std::move(view_);
 }

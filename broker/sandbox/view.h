@@ -27,6 +27,27 @@ enum class ViewAssembly : std::uint8_t {
   kAttached,
 };
 
+// Where the private directories (/tmp, the home, /dev/shm) come from.
+enum class PrivateAreas : std::uint8_t {
+  kMade,     // they are in the view, empty
+  kLeftOut,  // the view has places for them, and `View::areas` says what belongs there: for a view that many sandboxes
+             // use
+};
+
+// A private directory that was left out.
+struct LeftOutArea {
+  std::string path;
+  std::uint32_t mode = 0;
+  bool shared_memory = false;  // a file system of its own; the others share one
+};
+
+// What lies in such a directory and is in the view already, to be attached again once the directory is there.
+struct AreaEntry {
+  std::string path;
+  TreeKind kind = TreeKind::kDirectory;
+  std::string link;  // not empty: a symbolic link to this
+};
+
 // One object of the host's file systems, to recognise it when it is opened again by name.
 struct HostObject {
   std::string path;  // empty: nothing to recognise
@@ -44,6 +65,7 @@ struct ViewOptions {
   Writing strongest_writing = Writing::kMediated;  // kNative: nobody serves calls of this sandbox
   std::string policy_notice;                       // content of /run/writ/policy.json; empty: there is none
   ViewAssembly assembly = ViewAssembly::kAutomatic;
+  PrivateAreas areas = PrivateAreas::kMade;
   CommandView commands;
 };
 
@@ -86,6 +108,8 @@ struct View {
   std::vector<AskedTree> asked;
   std::vector<RuledProgram> commands;  // programs that are replaced by the stand-in
   std::vector<std::string> warnings;
+  std::vector<LeftOutArea> areas;       // PrivateAreas::kLeftOut, outer ones first
+  std::vector<AreaEntry> area_entries;  // outer ones first
 };
 
 // Builds the view of `profile`. Errors name the grant and the kernel's reason.

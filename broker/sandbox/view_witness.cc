@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <vector>
 
 #include "broker/base/unique_fd.h"
+#include "broker/grant/git_directories.h"
 #include "broker/grant/protected_names.h"
 
 namespace writ {
@@ -33,11 +35,12 @@ void append_path(std::string& witness, const std::string& path) {
 }
 
 bool append_protected(std::string& witness, const PathGrant& grant, const Profile& profile) {
-  const UniqueFd tree(::open(grant.path.c_str(), O_PATH | O_CLOEXEC));
+  const UniqueFd tree(::open(grant.host_path().c_str(), O_PATH | O_CLOEXEC));
   struct stat status {};
   if (!tree.valid() || ::fstat(tree.get(), &status) != 0) return grant.presence == Presence::kOptional;
   if (!S_ISDIR(status.st_mode)) return true;
-  const auto inventory = inspect_protected_names(tree.get(), profile.filesystem.protect);
+  const std::vector<std::string> names = with_git_directories(tree.get(), profile.filesystem.protect);
+  const auto inventory = inspect_protected_names(tree.get(), names);
   if (!inventory) return false;
   for (const auto* list : {&inventory->ancestors_to_pin, &inventory->mounts_to_protect}) {
     for (const ProtectedMount& entry : *list) {
@@ -56,7 +59,7 @@ std::string witness_view_inputs(const Profile& profile) {
   std::string witness;
   for (const std::string& hidden : profile.filesystem.hide) append_path(witness, hidden);
   for (const PathGrant& grant : profile.filesystem.grants) {
-    append_path(witness, grant.path);
+    append_path(witness, grant.host_path());
     if (grant.access == PathAccess::kWrite && !append_protected(witness, grant, profile)) return {};
   }
   return witness;

@@ -73,10 +73,27 @@ CREATE TABLE live_grants (
 CREATE INDEX live_grants_by_owner ON live_grants (owner);
 )sql";
 
+// broker/daemon: the sandboxes of daemons. `record` is what clients see; what is looked for has columns.
+constexpr std::string_view kSandboxes = R"sql(
+CREATE TABLE sandbox_numbers (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  next INTEGER NOT NULL
+) STRICT;
+INSERT INTO sandbox_numbers VALUES (1, 1);
+CREATE TABLE sandboxes (
+  number INTEGER PRIMARY KEY,
+  owner TEXT NOT NULL,
+  over INTEGER NOT NULL CHECK (over IN (0, 1)),
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX sandboxes_by_over ON sandboxes (over, number);
+)sql";
+
 constexpr auto kMigrations = std::to_array<StoreMigration>({
     {"capabilities", kCapabilities},
     {"human_requests", kHumanRequests},
     {"live_grants", kLiveGrants},
+    {"sandboxes", kSandboxes},
 });
 
 }  // namespace

@@ -28,12 +28,11 @@ namespace writ {
 
 inline constexpr std::size_t kToolTableLimit = 1024;  // tools
 
-// A tool that was made in this session, as the table knows it. How it runs is known to whoever keeps `candidate`.
+// A tool that was made in this session, as the table knows it.
 struct MadeTool {
   std::string name;
   std::string description;
   JsonSchema arguments;
-  std::string candidate;
 };
 
 class CallableTool {

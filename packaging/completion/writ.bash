@@ -37,9 +37,10 @@ _writ_run() {
     --approve) _writ_words "ask deny queue command:" ;;
     --env | -e) mapfile -t COMPREPLY < <(compgen -A export -- "${COMP_WORDS[COMP_CWORD]}") ;;
     --timeout | -t) _writ_words "10s 60s 5m" ;;
+    --limit) _writ_words "memory= swap= cpus= cpu_weight= processes= total_cpu_time= output_size= write_size= tmp_size= file_size=" ;;
     *)
       _writ_grant_value "$previous" ||
-        _writ_words "--profile --workspace --read --write --manifest --network --env --timeout --prefer --approve --report --explain --trace --dry-run --json --quiet --help --"
+        _writ_words "--profile --workspace --read --write --manifest --network --env --timeout --limit --prefer --approve --report --explain --trace --broker --detach --terminal --dry-run --json --quiet --help --"
       ;;
   esac
 }
@@ -97,6 +98,22 @@ _writ_learn() {
   fi
 }
 
+_writ_ci() {
+  local previous=${COMP_WORDS[COMP_CWORD - 1]}
+  case $previous in
+    --fail-on) _writ_words "deny limit degraded none deny,limit deny,limit,degraded" ;;
+    --mask) mapfile -t COMPREPLY < <(compgen -A export -- "${COMP_WORDS[COMP_CWORD]}") ;;
+    --junit | --sarif | --json | --summary | --artifact) _writ_files ;;
+    --artifact-dir | --cache-root) mapfile -t COMPREPLY < <(compgen -A directory -- "${COMP_WORDS[COMP_CWORD]}") ;;
+    --system) _writ_words "auto github gitlab jenkins buildkite azure circle plain" ;;
+    --cache) ;;
+    --profile | -p | --env | -e | --timeout | -t | --approve | --workspace | -C | --read | -r | --write | -w | --manifest | --network) _writ_run ;;
+    *)
+      _writ_words "--profile --workspace --read --write --manifest --network --env --mask --cache --cache-root --artifact --artifact-dir --fail-on --junit --sarif --json --summary --system --prefer-isolation --prefer --chdir --timeout --approve --subject --audit --explain --quiet --help --"
+      ;;
+  esac
+}
+
 _writ_caps() {
   local previous=${COMP_WORDS[COMP_CWORD - 1]} rights="read write execute link diff materialize delete grant revoke approve admin connect bind"
   if ((COMP_CWORD == 2)); then
@@ -140,6 +157,30 @@ _writ_approvals() {
 }
 
 # Requests that wait.
+_writ_broker() {
+  case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --socket) _writ_files ;;
+    --ready) _writ_words "0 4 16" ;;
+    *) _writ_words "--socket --ready --quiet --help" ;;
+  esac
+}
+
+# Numbers of the sandboxes of the broker, and the options of the command $1.
+_writ_sandboxes() {
+  local options="--help" numbers
+  case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --stream) _writ_words "stdout stderr" && return ;;
+    --grace) _writ_words "0s 2s 10s" && return ;;
+    --signal | -s) mapfile -t COMPREPLY < <(compgen -A signal -- "${COMP_WORDS[COMP_CWORD]}") && return ;;
+  esac
+  case $1 in
+    logs) options="--follow --stream --help" ;;
+    kill) options="--grace --signal --help" ;;
+  esac
+  numbers=$(writ ps --json 2>/dev/null | sed -n 's/^ *"sandbox": \([0-9]*\),$/\1/p')
+  _writ_words "$numbers $options"
+}
+
 _writ_requests() { writ approvals list 2>/dev/null | sed -n 's/^\(hreq_[0-9a-f]*\) .*/\1/p'; }
 
 # Names of tools.
@@ -196,7 +237,7 @@ _writ() {
   local i
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
-    _writ_words "run learn why profile caps approvals tool audit doctor --help --version"
+    _writ_words "run ci learn why profile caps approvals tool audit broker ps inspect logs kill pause resume attach doctor --help --version"
     return
   fi
   for ((i = 2; i < COMP_CWORD; i++)); do
@@ -207,6 +248,7 @@ _writ() {
   done
   case ${COMP_WORDS[1]} in
     run) _writ_run ;;
+    ci) _writ_ci ;;
     learn) _writ_learn ;;
     why) _writ_why ;;
     profile) _writ_profile ;;
@@ -214,6 +256,9 @@ _writ() {
     approvals) _writ_approvals ;;
     tool) _writ_tool ;;
     audit) _writ_audit ;;
+    broker) _writ_broker ;;
+    ps) _writ_words "--all --json --help" ;;
+    inspect | logs | kill | pause | resume | attach) _writ_sandboxes "${COMP_WORDS[1]}" ;;
     doctor) _writ_words "--json --help" ;;
   esac
 }

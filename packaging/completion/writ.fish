@@ -4,17 +4,19 @@ function __writ_profiles
     __fish_complete_suffix .yaml
 end
 
-set -l commands run learn why profile caps approvals tool audit doctor
+set -l commands run ci learn why profile caps approvals tool audit broker ps inspect logs kill pause resume attach doctor
 set -l needs_command "not __fish_seen_subcommand_from $commands"
 set -l in_run '__fish_seen_subcommand_from run; and not __fish_seen_subcommand_from tool'
 set -l in_why '__fish_seen_subcommand_from why'
 set -l in_learn '__fish_seen_subcommand_from learn'
+set -l in_ci '__fish_seen_subcommand_from ci'
 set -l in_doctor '__fish_seen_subcommand_from doctor'
 set -l profile_commands list show check test diff explain schema init
 set -l in_profile '__fish_seen_subcommand_from profile'
 set -l needs_profile_command "$in_profile; and not __fish_seen_subcommand_from $profile_commands"
 
 complete -c writ -f -n $needs_command -a run -d 'run a program in a sandbox'
+complete -c writ -f -n $needs_command -a ci -d 'run a step of a CI job, with a verdict'
 complete -c writ -f -n $needs_command -a learn -d 'observe a run and propose a profile'
 complete -c writ -f -n $needs_command -a why -d 'say what a profile decides about one access'
 complete -c writ -f -n $needs_command -a profile -d 'look at profiles, check them, compare them'
@@ -23,11 +25,31 @@ complete -c writ -f -n $needs_command -a approvals -d 'look at what waits for a 
 complete -c writ -f -n $needs_command -a tool -d 'look at the tools for agents, and call them'
 complete -c writ -f -n $needs_command -a audit -d 'look at audit logs and verify them'
 complete -c writ -f -n '__fish_seen_subcommand_from audit' -a 'show tail verify export key'
+complete -c writ -f -n $needs_command -a broker -d 'keep sandboxes for other commands'
+complete -c writ -f -n $needs_command -a ps -d 'list the sandboxes of the broker'
+complete -c writ -f -n $needs_command -a inspect -d 'print all that is known about a sandbox'
+complete -c writ -f -n $needs_command -a logs -d 'print what a detached sandbox has written'
+complete -c writ -f -n $needs_command -a kill -d 'end sandboxes of the broker'
+complete -c writ -f -n $needs_command -a pause -d 'stop all processes of a sandbox'
+complete -c writ -f -n $needs_command -a resume -d 'let a paused sandbox go on'
+complete -c writ -f -n $needs_command -a attach -d 'use the terminal of a detached sandbox'
+complete -c writ -f -n '__fish_seen_subcommand_from inspect logs kill pause resume attach' -a '(writ ps --json 2>/dev/null | string match --regex --groups-only \'^ *"sandbox": ([0-9]+)\')'
+complete -c writ -f -n '__fish_seen_subcommand_from ps' -s a -l all -d 'also those that are over'
+complete -c writ -f -n '__fish_seen_subcommand_from ps' -l json -d 'print JSON'
+complete -c writ -f -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on with what comes'
+complete -c writ -x -n '__fish_seen_subcommand_from logs' -l stream -a 'stdout stderr' -d 'which stream'
+complete -c writ -x -n '__fish_seen_subcommand_from kill' -l grace -d 'time between SIGTERM and SIGKILL'
+complete -c writ -x -n '__fish_seen_subcommand_from kill' -s s -l signal -d 'send this signal'
+complete -c writ -r -n '__fish_seen_subcommand_from broker' -l socket -d 'listen here'
+complete -c writ -x -n '__fish_seen_subcommand_from broker' -l ready -d 'sandboxes kept ready'
+complete -c writ -f -n $in_run -l broker -d 'launch through the broker'
+complete -c writ -f -n $in_run -l detach -d 'launch through the broker, and go'
+complete -c writ -f -n $in_run -l terminal -d 'with --detach: give it a terminal'
 complete -c writ -f -n $needs_command -a doctor -d 'say what this host can enforce'
 complete -c writ -f -n $needs_command -l version -d 'show the version'
 complete -c writ -f -l help -d 'show help'
 
-for in_command in $in_run $in_why
+for in_command in $in_run $in_ci $in_why
     complete -c writ -n $in_command -s C -l workspace -x -a '(__fish_complete_directories)' -d 'workspace instead of this directory'
     complete -c writ -n $in_command -s r -l read -r -F -d 'let the program read a path'
     complete -c writ -n $in_command -s w -l write -r -F -d 'let the program read and write a path'
@@ -53,10 +75,30 @@ complete -c writ -n $in_run -l approve -x -a 'ask deny queue command:' -d 'who a
 complete -c writ -n $in_run -s p -l profile -x -a '(__writ_profiles)' -d 'profile by name, or a file'
 complete -c writ -n $in_run -s e -l env -x -a '(set --names --export)' -d 'pass or set an environment variable'
 complete -c writ -n $in_run -s t -l timeout -x -a '10s 60s 5m' -d 'end the program after this time'
+complete -c writ -n $in_run -l limit -x -a 'memory= swap= cpus= cpu_weight= processes= total_cpu_time= output_size= write_size= tmp_size= file_size=' -d 'set one limit'
 complete -c writ -n $in_run -l report -r -F -d 'write a JSON report'
 complete -c writ -n $in_run -s n -l dry-run -d 'print what would be granted and run nothing'
 complete -c writ -n $in_run -s q -l quiet -d 'no warnings'
 complete -c writ -n $in_run -a '(__fish_complete_subcommand --fcs-skip=2)'
+
+complete -c writ -n $in_ci -s p -l profile -x -a '(__writ_profiles)' -d 'profile by name, or a file'
+complete -c writ -n $in_ci -s e -l env -x -a '(set --names --export)' -d 'pass or set an environment variable'
+complete -c writ -n $in_ci -l mask -x -a '(set --names --export)' -d 'replace its value in all output'
+complete -c writ -n $in_ci -l cache -x -d 'keep a directory for later runs: NAME=PATH'
+complete -c writ -n $in_ci -l cache-root -x -a '(__fish_complete_directories)' -d 'where caches are kept'
+complete -c writ -n $in_ci -l artifact -r -F -d 'collect these files afterwards'
+complete -c writ -n $in_ci -l artifact-dir -x -a '(__fish_complete_directories)' -d 'where they are collected'
+complete -c writ -n $in_ci -l fail-on -x -a 'deny limit degraded none' -d 'what makes the step fail'
+complete -c writ -n $in_ci -l junit -r -F -d 'write the verdict as JUnit XML'
+complete -c writ -n $in_ci -l sarif -r -F -d 'write what was denied as SARIF'
+complete -c writ -n $in_ci -l json -r -F -d 'write verdict and report as JSON'
+complete -c writ -n $in_ci -l summary -r -F -d 'write a summary in Markdown'
+complete -c writ -n $in_ci -l system -x -a 'auto github gitlab jenkins buildkite azure circle plain' -d 'write for this CI system'
+complete -c writ -n $in_ci -l prefer-isolation -d 'go on without the layers that this host lacks'
+complete -c writ -n $in_ci -s t -l timeout -x -a '10s 60s 5m' -d 'end the program after this time'
+complete -c writ -n $in_ci -l explain -d 'find out what the program looks for and was not granted'
+complete -c writ -n $in_ci -s q -l quiet -d 'no groups, annotations and verdict'
+complete -c writ -n $in_ci -a '(__fish_complete_subcommand --fcs-skip=2)'
 
 complete -c writ -n $in_why -a '(__writ_profiles)'
 complete -c writ -n $in_why -a 'read write execute list connect bind exec'

@@ -16,6 +16,7 @@ _writ_run() {
     '(-p --profile)'{-p,--profile}'[profile by name, or a file]:profile:_writ_profiles' \
     '*'{-e,--env}'[pass or set an environment variable]:variable:_parameters -g "*export*"' \
     '(-t --timeout)'{-t,--timeout}'[end the program after this time]:duration:(10s 60s 5m)' \
+    '*--limit[set one limit]:limit:(memory= swap= cpus= cpu_weight= processes= total_cpu_time= output_size= write_size= tmp_size= file_size=)' \
     '*--prefer[go on without a layer]:layer:' \
     '--report[write a JSON report]:file:_files' \
     '(-n --dry-run)'{-n,--dry-run}'[print what would be granted and run nothing]' \
@@ -23,6 +24,9 @@ _writ_run() {
     '--approve[who answers what a rule wants asked]:answers:(ask deny queue command\:)' \
     '--explain[find out what the program looks for and was not granted]' \
     '--trace[say what is decided as it happens]' \
+    '(--detach)--broker[launch through the broker]' \
+    '(--broker)--detach[launch through the broker, and go]' \
+    '--terminal[with --detach\: give it a terminal]' \
     '(-q --quiet)'{-q,--quiet}'[no warnings, no denials]' \
     '(-)1:command:_command_names -e' \
     '*::argument:_normal'
@@ -35,10 +39,44 @@ _writ_why() {
     '*:target:_files'
 }
 
+_writ_sandboxes() {
+  local -a numbers
+  numbers=(${(f)"$(writ ps --json 2>/dev/null | sed -n 's/^ *"sandbox": \([0-9]*\),$/\1/p')"})
+  compadd -a numbers
+}
+
 _writ_profiles() {
   local -a names
   names=(${(f)"$(writ profile list --json 2>/dev/null | sed -n 's/^ *"name": "\([a-z0-9-]*\)",$/\1/p')"})
   _alternative "names:profile:($names)" 'file:file:_files -g "*.yaml"'
+}
+
+_writ_ci() {
+  _arguments -S $_writ_grants \
+    '(-p --profile)'{-p,--profile}'[profile by name, or a file]:profile:_writ_profiles' \
+    '*'{-e,--env}'[pass or set an environment variable]:variable:_parameters -g "*export*"' \
+    '*--mask[replace the value of a variable in all output]:variable:_parameters -g "*export*"' \
+    '*--cache[keep a directory for later runs]:NAME=PATH:' \
+    '--cache-root[where caches are kept]:directory:_directories' \
+    '*--artifact[collect these files afterwards]:pattern:_files' \
+    '--artifact-dir[where they are collected]:directory:_directories' \
+    '*--fail-on[what makes the step fail]:finding:(deny limit degraded none)' \
+    '--junit[write the verdict as JUnit XML]:file:_files' \
+    '--sarif[write what was denied as SARIF]:file:_files' \
+    '--json[write verdict and report as JSON]:file:_files' \
+    '--summary[write a summary in Markdown]:file:_files' \
+    '--system[write for this CI system]:system:(auto github gitlab jenkins buildkite azure circle plain)' \
+    '--prefer-isolation[go on without the layers that this host lacks]' \
+    '*--prefer[go on without a layer]:layer:' \
+    '--chdir[start in this directory of the sandbox]:directory:_directories' \
+    '(-t --timeout)'{-t,--timeout}'[end the program after this time]:duration:(10s 60s 5m)' \
+    '--approve[who answers what a rule wants asked]:answers:(deny queue command\:)' \
+    '--subject[whose capabilities count]:subject:' \
+    '--audit[where the audit log goes]:file:_files' \
+    '--explain[find out what the program looks for and was not granted]' \
+    '(-q --quiet)'{-q,--quiet}'[no groups, no annotations, no verdict in the log]' \
+    '(-)1:command:_command_names -e' \
+    '*::argument:_normal'
 }
 
 _writ_learn() {
@@ -208,6 +246,7 @@ _writ() {
   local state
   local -a commands=(
     'run:run a program in a sandbox'
+    'ci:run a step of a CI job, with a verdict'
     'learn:observe a run and propose a profile'
     'why:say what a profile decides about one access'
     'profile:look at profiles, check them, compare them'
@@ -215,6 +254,14 @@ _writ() {
     'approvals:look at what waits for a person, and answer it'
     'tool:look at the tools for agents, and call them'
     'audit:look at audit logs and verify them'
+    'broker:keep sandboxes for other commands'
+    'ps:list the sandboxes of the broker'
+    'inspect:print all that is known about a sandbox'
+    'logs:print what a detached sandbox has written'
+    'kill:end sandboxes of the broker'
+    'pause:stop all processes of a sandbox'
+    'resume:let a paused sandbox go on'
+    'attach:use the terminal of a detached sandbox'
     'doctor:say what this host can enforce'
   )
   _arguments -C '--help[show help]' '--version[show the version]' '1:command:->command' '*::argument:->argument'
@@ -223,6 +270,7 @@ _writ() {
     argument)
       case $words[1] in
         run) _writ_run ;;
+        ci) _writ_ci ;;
         learn) _writ_learn ;;
         why) _writ_why ;;
         profile) _writ_profile ;;
@@ -230,6 +278,17 @@ _writ() {
         approvals) _writ_approvals ;;
         tool) _writ_tool ;;
         audit) _writ_audit ;;
+        broker)
+          _arguments '--socket[listen here]:file:_files' '--ready[sandboxes kept ready]:number:' \
+            '(-q --quiet)'{-q,--quiet}'[say nothing]' '--help[show help]' ;;
+        ps) _arguments '(-a --all)'{-a,--all}'[also those that are over]' '--json[print JSON]' '--help[show help]' ;;
+        logs)
+          _arguments '(-f --follow)'{-f,--follow}'[go on with what comes]' '--stream[which stream]:stream:(stdout stderr)' \
+            '--help[show help]' '1:sandbox:_writ_sandboxes' ;;
+        kill)
+          _arguments '--grace[time between SIGTERM and SIGKILL]:duration:(0s 2s 10s)' \
+            '(-s --signal)'{-s,--signal}'[send this signal]:signal:_signals' '--help[show help]' '*:sandbox:_writ_sandboxes' ;;
+        inspect | pause | resume | attach) _arguments '--help[show help]' '*:sandbox:_writ_sandboxes' ;;
         doctor) _arguments '--json[print JSON]' '--help[show help]' ;;
       esac
       ;;

@@ -13,6 +13,8 @@ import latency_parts
 import mediation_parts
 import memory_parts
 import network_parts
+import rate_parts
+import daemon_parts
 import tool_parts
 import results as reporting
 from peers import PEER_PROGRAMS, Peers, installed, version_of
@@ -30,10 +32,13 @@ PARTS = {
     "connect": network_parts.measure_connect,
     "mediation": mediation_parts.measure_mediation,
     "tools": tool_parts.measure_tools,
+    "engine": rate_parts.measure_engine,
+    "rate": daemon_parts.measure_rate,
+    "crowd": daemon_parts.measure_crowd,
 }
 GROUPS = {"workloads": list(latency_parts.WORKLOADS)}
-FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3, "connect": 7, "tools": 10}
-QUICK_ROUNDS = {"launch": 10, "workloads": 4, "inside": 3, "memory": 1, "many": 1, "connect": 1, "tools": 1}
+FULL_ROUNDS = {"launch": 200, "workloads": 40, "inside": 15, "memory": 5, "many": 3, "connect": 7, "tools": 10, "rate": 3}
+QUICK_ROUNDS = {"launch": 10, "workloads": 4, "inside": 3, "memory": 1, "many": 1, "connect": 1, "tools": 1, "rate": 1}
 TOOL_VERSIONS = ("python3", "git", "gcc", "find", "grep")
 
 

@@ -154,6 +154,23 @@ def test_24_working_directory_of_a_command(case):
         assert started_in(session, "absent") != started_in(session, "folder")
 
 
+def test_24_working_directory_behind_a_link(case):
+    """A command starts in the directory that was decided on, not where a link of that name leads; the answer is that of one
+    that does not exist, whether the command sees the workspace or not."""
+    case.write("real/deep/there.txt", "x")
+    for name, target in (("link", "real"), ("hanging", "nowhere"), ("outside", "/usr")):
+        os.symlink(target, case.workspace / name)
+        case.give(case.workspace / name)
+    grant(case, "--right", "execute", "shell:true")
+    for profile in ("base", "default"):
+        with Session(case, "--quiet", "--command-profile", profile) as session:
+            for name in ("link", "link/deep", "hanging", "outside", "outside/bin"):
+                expect_equal((profile, name, started_in(session, name)), (profile, name, started_in(session, "absent")))
+            # The ablation: the directory itself is another thing where the command sees it.
+            same_answer = started_in(session, "real/deep") == started_in(session, "absent")
+            expect_equal((profile, same_answer), (profile, profile == "base"))
+
+
 def attempts(session, path):
     """What each right would allow, tried one after the other; the file is there in the beginning."""
     requests = {"read": ("filesystem.read_text", {"path": path}), "stat": ("filesystem.stat", {"path": path}),
@@ -188,6 +205,46 @@ def test_26_rights_are_separate(case):
         case.write("all.txt", "again")
         session.value("move", **{"from": "all.txt", "to": "write.txt", "overwrite": True})
     expect_equal((case.workspace / "write.txt").read_text(), "again")
+
+
+APPROVER = """#!/bin/sh
+IFS= read -r question
+id=${question#*\\"id\\": \\"}; id=${id%%\\"*}
+echo "{\\"id\\": \\"$id\\", \\"answer\\": \\"once\\"}"
+"""
+
+
+def test_26_what_may_not_be_written_does_not_vanish(case):
+    """A denial of writing, and a question about it, hold for deleting and for moving away; a right to write is none to delete."""
+    for name in ("denied.txt", "asked.txt", "free.txt", "box/denied.txt", "box/free.txt", "target.txt"):
+        case.write(name, "old")
+    everything(case)
+    denials = [grant(case, "--right", "write", f"filesystem:workspace:{name}", "--effect", effect)
+               for name, effect in (("denied.txt", "deny"), ("asked.txt", "ask"), ("box/denied.txt", "deny"))]
+    before = tree(case.workspace)
+    with Session(case) as session:
+        for name in ("denied.txt", "asked.txt", "box/denied.txt"):
+            expect_outcomes(session, [("filesystem.delete_file", {"path": name}),
+                                      ("filesystem.move", {"from": name, "to": "away.txt"}),
+                                      ("filesystem.move", {"from": name, "to": "target.txt", "overwrite": True})], "denied")
+        expect_outcomes(session, [("filesystem.delete_directory", {"path": "box", "recursive": True}),
+                                  ("filesystem.move", {"from": "box", "to": "away"})], "denied")
+        expect_equal(tree(case.workspace), before)
+        # The ablation: beside them, and once nothing denies it, it happens.
+        session.value("delete", path="free.txt")
+        for denial in denials:
+            expect_equal(case.writ("caps", "revoke", denial).returncode, 0)
+        session.value("delete", path="denied.txt")
+        session.value("move", **{"from": "asked.txt", "to": "away.txt"})
+        session.value("delete", path="box", recursive=True)
+    expect_equal(sorted(tree(case.workspace)), ["away.txt", "target.txt"])
+    # Nor does a question about writing let somebody delete who has no right to.
+    grant(case, "--right", "write", "filesystem:workspace:target.txt", "--effect", "ask", subject="agent:other")
+    approver = case.write("answer", APPROVER, mode=0o755, inside=case.base, give=case.give_to_writ)
+    with Session(case, subject="agent:other", approve=f"command:{approver}") as session:
+        expect_outcomes(session, [("filesystem.delete_file", {"path": "target.txt"})], "denied")
+        session.value("write_file", path="target.txt", text="asked for")
+    expect_equal((case.workspace / "target.txt").read_text(), "asked for")
 
 
 def test_27_read_limit_is_in_the_primitive(case):

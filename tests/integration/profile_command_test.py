@@ -138,7 +138,7 @@ def test_explain(case):
     found = as_json(case, "explain", "my.yaml")
     expect_equal(found["schema"], "writ.profile.explain")
     assert all(rule["mechanism"] and rule["cost"] for rule in found["rules"])
-    expect_equal(len(found["layers"]), 10)
+    expect_equal(len(found["layers"]), 11)
 
 
 def test_schema_accepts_what_the_loader_accepts(case):

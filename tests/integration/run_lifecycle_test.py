@@ -115,7 +115,7 @@ def test_timeout_of_a_tool_with_as_many_processes_as_it_may_have(case):
     profile = case.write_home("small.yaml", "version: 1\nname: small\nextends: default\nlimits: {processes: 60}\n")
     code = (f"import os, time\n'{case.mark}'\nfor _ in range(9):\n    try: os.fork()\n    except OSError: open('full', 'w')\n"
             "time.sleep(300)")
-    process = case.start("--profile", profile, "--timeout", "1s", program=["python3", "-c", code])
+    process = case.start("--profile", profile, "--timeout", "3s", program=["python3", "-c", code])
     expect_equal(ended(process, 30), 124)
     assert (case.workspace / "full").exists(), "the limit did not hold"
     case.nothing_left(2)

@@ -20,8 +20,11 @@ SCHEMA = {"schema": str, "schema_version": int, "writ_version": str, "command": 
           "environment": [str],
           "limits": {"wall_time_ms?": int, "cpu_seconds?": int, "address_space_bytes?": int, "file_size_bytes?": int,
                      "processes": int, "open_files": int, "tmp_size_bytes": int, "shm_size_bytes": int},
+          "limit_use": [{"name": str, "value": str, "peak?": str, "peak_number?": int, "hit": bool, "enforced": str, "detail?": str}],
           "program": str, "layers": [{"layer": str, "state": str, "reason?": str}], "landlock_abi": int, "landlock_floor": str,
-          "seccomp_instructions": int, "grants": [{"path": str, "kind": str}], "warnings": [str],
+          "seccomp_instructions": int,
+          "broker": {"capabilities": [str], "seccomp": {"state": str, "instructions": int, "reason?": str},
+                     "landlock": {"state": str, "abi": int, "reason?": str}}, "grants": [{"path": str, "kind": str}], "warnings": [str],
           "persistence_not_listed": int, "persistence_events_lost": int, "terminal_sequences_dropped": int,
           "persistence": [{"path": str, "what": str, "action": str, "times": int, "kept_at?": str}],
           "denials?": [{"path": str, "rights": str, "cause": str, "program": str, "rule?": str, "reason?": str, "remedy?": str, "times": int}],
@@ -47,7 +50,7 @@ def check(value, schema, where="report"):
         for key, item in value.items():
             check(item, known[key][1], f"{where}.{key}")
     else:
-        assert isinstance(value, schema) and not isinstance(value, bool), f"{where} is {value!r}"
+        assert isinstance(value, schema) and isinstance(value, bool) == (schema is bool), f"{where} is {value!r}"
 
 
 def test_the_schema(case):
@@ -73,12 +76,14 @@ def test_the_floor_also_bounds_truncation_where_the_input_has_no_name(case):
 def test_every_layer_is_active_on_this_host(case):
     for profile in ("default", "readonly", "build", "python", "node", "git", "shell", "strict"):
         _, report = case.report("--profile", profile)
-        expect_equal([(layer["layer"], layer["state"]) for layer in report["layers"]], [(name, "active") for name in LAYERS])
+        expect_equal([(layer["layer"], layer["state"]) for layer in report["layers"]],
+                     [(name, "active") for name in LAYERS] + [("control_group", "not_wanted")])
         assert report["landlock_abi"] > 0 and report["seccomp_instructions"] > 20
         expect_equal(report["landlock_floor"], "everything" if profile == "strict" else "writes")
         expect_equal(report["warnings"], [])
     _, report = case.report("--network", "host")
     states = {layer["layer"]: layer["state"] for layer in report["layers"]}
+    expect_equal(states.pop("control_group"), "not_wanted")
     expect_equal((states.pop("network_namespace"), set(states.values()), report["network"]), ("not_wanted", {"active"}, "host"))
 
 

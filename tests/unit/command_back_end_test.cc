@@ -91,6 +91,14 @@ bool has_children() {
   return ::waitid(P_ALL, 0, &information, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+// The starter of the programs is one of them while there is a back end.
+std::size_t count_children() {
+  std::ifstream list("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+  std::size_t count = 0;
+  for (std::string pid; list >> pid;) ++count;
+  return count;
+}
+
 constexpr const char* kOnce = R"(echo '{"id": "1", "answer": "once", "reason": "fine"}')";
 
 TEST_CASE("command: a program reads the question and answers it", "[approval][command]") {
@@ -191,10 +199,10 @@ TEST_CASE("command: a withdrawn question ends its program", "[approval][command]
   back_end->submit(path_question("/a"), ApprovalClock::now());
   (void)back_end->on_ready(ApprovalClock::now());
   REQUIRE(back_end->running() == 1);
-  REQUIRE(has_children());
+  REQUIRE(count_children() == 2);
   back_end->cancel({1}, ApprovalCause::kAskerGone);
   CHECK(back_end->running() == 0);
-  CHECK_FALSE(has_children());
+  CHECK(count_children() == 1);
   const auto answers = back_end->on_ready(ApprovalClock::now());
   REQUIRE(answers.size() == 1);
   CHECK(answers[0].answer.cause == ApprovalCause::kAskerGone);

@@ -220,7 +220,7 @@ TEST_CASE("object memory: what lies in memory counts, and not only its text", "[
   for (int i = 1; i < 60'000; ++i) many += ",0";
   std::size_t made = 0;
   ObjectDraft draft = scene.draft(many + "]");
-  MemoryResult<CreatedObject> last = scene.memory.create(draft);
+  ObjectMemoryResult<CreatedObject> last = scene.memory.create(draft);
   for (; last && made < 100; ++made) last = scene.memory.create(draft);
   REQUIRE_FALSE(last);
   CHECK(last.error().flaw == MemoryFlaw::kLimit);

@@ -1,3 +1,4 @@
+// For cmake/join_groups.py: compiled alone. Another file of a group knows other Files.
 // The profile loader: variables, and how profiles that extend each other combine.
 #include <string>
 #include <string_view>

@@ -235,8 +235,8 @@ TEST_CASE("a packet without bytes is the end, with descriptors it is a fault", "
 
 TEST_CASE("control data that do not fit are refused", "[protocol]") {
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const std::vector<int> many(kDescriptorLimit + 1, null.get());
-  const std::string packet = raw_packet({.type = 5, .descriptors = 5}, R"({"value":1})");
+  const std::vector<int> many(kPacketDescriptorLimit + 1, null.get());
+  const std::string packet = raw_packet({.type = 5, .descriptors = 6}, R"({"value":1})");
   CHECK(refusal_of(packet, many) == "a message has more descriptors than it may have, or than can be open here");
 }
 

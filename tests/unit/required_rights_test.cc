@@ -1,3 +1,4 @@
+// For cmake/join_groups.py: compiled alone. The fcntl.h of the kernel and that of the library exclude each other.
 // The table of rights that system calls need.
 #include <linux/fcntl.h>
 #include <linux/openat2.h>

@@ -1,7 +1,6 @@
 #include "broker/sandbox/sandbox_pool.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,45 +9,10 @@
 #include <fstream>
 #include <iostream>
 
-#include "broker/kernel/landlock.h"
-#include "broker/kernel/seccomp_cache.h"
-#include "broker/policy/seccomp_profile.h"
+#include "tests/unit/pool_scene.h"
 
 namespace writ {
 namespace {
-
-class Workspace {
- public:
-  Workspace() {
-    std::string name = "/tmp/writ-pool-test-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Workspace() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
-SandboxRecipe recipe_for(const BrokerStart& broker, const std::string& workspace) {
-  SandboxRecipe recipe;
-  for (const char* path : {"/usr", "/etc"}) recipe.profile.filesystem.grants.push_back({path, PathAccess::kRead});
-  for (const char* path : {"/bin", "/lib", "/lib64"})
-    recipe.profile.filesystem.grants.push_back({path, PathAccess::kRead, Presence::kOptional});
-  recipe.profile.filesystem.grants.push_back({workspace, PathAccess::kWrite});
-  recipe.profile.filesystem.protect = {"hooks"};
-  const auto model = build_seccomp_model(recipe.profile.syscalls, recipe.profile.process);
-  REQUIRE(model);
-  auto filter = seccomp_program_for(*model, nullptr);
-  REQUIRE(filter);
-  recipe.filter = std::move(*filter);
-  struct stat status {};
-  REQUIRE(::stat(workspace.c_str(), &status) == 0);
-  recipe.identity = choose_identity(broker.uid, broker.gid, status.st_uid, status.st_gid);
-  recipe.working_directory = workspace;
-  recipe.home = "/nonexistent";
-  recipe.user_name = "writ";
-  recipe.landlock_abi = landlock_abi();
-  return recipe;
-}
 
 // Exit status of a shell script in a sandbox of the pool.
 int run_script(SandboxPool& pool, const std::string& script) {
@@ -62,21 +26,10 @@ int run_script(SandboxPool& pool, const std::string& script) {
   return WIFEXITED(message->report.status) ? WEXITSTATUS(message->report.status) : -1;
 }
 
-struct Scene {
-  Scene() : broker(start_broker(NetworkStart::kOwn)) {
-    if (!broker.mount_authority || !broker.init || !*broker.init) return;
-    auto started = Spawner::start(broker, NetworkStart::kOwn, 1);
-    if (started) spawner.emplace(std::move(*started));
-  }
-  BrokerStart broker;
-  std::optional<Spawner> spawner;
-  Workspace workspace;
-};
-
 }  // namespace
 
 TEST_CASE("a pool runs each tool in a sandbox of its own") {
-  Scene scene;
+  PoolScene scene;
   if (!scene.spawner) {
     std::cout << "SKIPPED: this host allows no sandbox\n";
     return;
@@ -91,7 +44,7 @@ TEST_CASE("a pool runs each tool in a sandbox of its own") {
 }
 
 TEST_CASE("what the tool left running is dead when its end is reported") {
-  Scene scene;
+  PoolScene scene;
   if (!scene.spawner) {
     std::cout << "SKIPPED: this host allows no sandbox\n";
     return;
@@ -110,7 +63,7 @@ TEST_CASE("what the tool left running is dead when its end is reported") {
 }
 
 TEST_CASE("a ready sandbox whose view is no longer right is not used") {
-  Scene scene;
+  PoolScene scene;
   if (!scene.spawner) {
     std::cout << "SKIPPED: this host allows no sandbox\n";
     return;

@@ -1,5 +1,8 @@
 // shell.run: what is refused, in which order, and what a command gives.
+#include <stdlib.h>
+
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -112,6 +115,27 @@ TEST_CASE("the working directory lies in the workspace", "[primitives][shell]") 
   CHECK(chdir("src/./main/") == "/w/src/main");
   CHECK(chdir("/w/src") == "/w/src");
   CHECK(chdir("/w") == "/w");
+}
+
+TEST_CASE("nothing is started behind a link of the workspace", "[primitives][shell]") {
+  std::string pattern = "/tmp/writ-shell-XXXXXX";
+  REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+  std::filesystem::create_directory(pattern + "/real");
+  std::filesystem::create_directory_symlink("real", pattern + "/link");
+  Shell shell({"execute shell:true"});
+  shell.context.sandbox.workspace = pattern;
+  const auto chdir = [&](const std::string& directory) {
+    (void)shell.member(R"({"argv": ["true"], "working_directory": ")" + directory + "\"}", "exit_status");
+    for (const std::string& word : shell.starter.last)
+      if (word.starts_with("--chdir=")) return word.substr(8 + pattern.size());
+    return std::string();
+  };
+  CHECK(chdir("real") == "/real");
+  CHECK(chdir("absent") == "/absent");
+  CHECK(chdir("link").starts_with("/.writ-no-directory-"));
+  CHECK(chdir("link/deeper").starts_with("/.writ-no-directory-"));
+  CHECK(chdir("link") != chdir("link"));
+  std::filesystem::remove_all(pattern);
 }
 
 TEST_CASE("a program named by its path is not the one of that bare name", "[primitives][shell]") {

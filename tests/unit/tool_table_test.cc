@@ -19,7 +19,7 @@ ToolManifest manifest(const std::string& name) {
 }
 
 MadeTool made_tool(const std::string& name) {
-  return {name, "made at run time", *JsonSchema::parse(JsonObject().set("type", "object")), "candidate_1"};
+  return {name, "made at run time", *JsonSchema::parse(JsonObject().set("type", "object"))};
 }
 
 ToolTable table_of(const Names& names) {
@@ -82,7 +82,6 @@ TEST_CASE("tool table: a tool that was made is callable and visible like others"
   CHECK(table.callable() == Names{"count_words", "read"});
   CHECK(table.visible() == Names{"count_words"});
   REQUIRE(table.find("count_words")->made() != nullptr);
-  CHECK(table.find("count_words")->made()->candidate == "candidate_1");
   CHECK(table.find("count_words")->manifest() == nullptr);
   CHECK_FALSE(table.add(made_tool("Bad-Name")));
   MadeTool silent = made_tool("silent");

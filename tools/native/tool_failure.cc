@@ -1,9 +1,11 @@
 #include "tools/native/tool_failure.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
 #include "broker/base/escape.h"
+#include "broker/protocol/refusal_codes.h"
 
 namespace writ::tools {
 namespace {
@@ -30,7 +32,9 @@ constexpr std::array<CodeText, 13> kCodes = {{
     {"unavailable", "this is not available here"},
     {"failed", "it failed"},
 }};
-static_assert(kCodes.size() == static_cast<std::size_t>(FailureCode::kFailed) + 1);
+static_assert(kCodes.size() == static_cast<std::size_t>(FailureCode::kFailed) + 1 &&
+              std::equal(kCodes.begin(), kCodes.end(), kRefusalCodes.begin(), kRefusalCodes.end(),
+                         [](const CodeText& own, std::string_view protocol) { return own.name == protocol; }));
 
 const CodeText& text_of(FailureCode code) { return kCodes.at(static_cast<std::size_t>(code)); }
 

@@ -147,6 +147,12 @@ int raise_limit() {
   // What counts is how far it gets.
   return limit.rlim_max > 64 ? 0 : EPERM;
 }
+// Larger than what a message can carry.
+int large_memory_file() {
+  ::signal(SIGXFSZ, SIG_IGN);
+  const int fd = static_cast<int>(::syscall(SYS_memfd_create, "large", 0U));
+  return fd < 0 ? errno : result_of(::ftruncate(fd, 3 << 20));
+}
 int become_dumpable() { return result_of(::syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0)); }
 int io_ring() {
   std::array<std::uint64_t, 32> parameters{};
@@ -188,6 +194,7 @@ constexpr Attempt kAttempts[] = {
     {"chdir", change_directory},
     {"ioctl", control_terminal},
     {"limit", raise_limit},
+    {"large_memory_file", large_memory_file},
     {"prctl", become_dumpable},
     {"io_uring", io_ring},
 };

@@ -244,7 +244,7 @@ TEST_CASE("asking never blocks") {
   for (const std::size_t length : {std::size_t{300}, kPlacePathLimit - 1}) {
     const std::size_t sent = ask_until_refused(scene, "/" + std::string(length, 'x'), mount.get());
     CHECK(sent > 0);
-    CHECK(sent <= kOutstandingTreeRequests);
+    CHECK(sent <= kOutstandingInitRequests);
     for (std::size_t i = 0; i < sent; ++i) CHECK(scene.answer().error == ENAMETOOLONG);
   }
   CHECK(scene.attach(1, "/run", mount.get()).error == 0);
