@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """`writ broker` and the commands that speak to it: what runs, in the foreground and detached, how it ends, what is left."""
 
+import contextlib
 import json
 import os
 import pathlib
+import pty
+import select
 import signal
 import stat
 import subprocess
@@ -13,7 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from broker_testing import Broker, Client, REFUSAL, REPLY  # noqa: E402
 from writ_testing import (ORDINARY_USER, ROOT, expect_equal, expect_in, expect_not_in, main, marked_processes,  # noqa: E402
-                          only, wait_until)
+                          only, wait_until, writ_program)
 
 WARM = ("--profile", "readonly")
 
@@ -144,6 +147,47 @@ def test_pause_stops_and_resume_goes_on(case):
             assert wait_until(lambda: lines() > before), "it does not go on"
             expect_equal(broker.writ("pause", number).returncode, 0)
             expect_equal(broker.writ("kill", number).returncode, 0)  # a paused one ends as well
+
+
+def attach(broker, number):
+    """`writ attach` at a terminal of its own: (pid, the terminal's other end)."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        identity = broker.case.identity()
+        if identity:
+            os.setgroups([])
+            os.setgid(identity["group"])
+            os.setuid(identity["user"])
+        os.execve(writ_program(), [writ_program(), "attach", str(number)], broker.environment)
+    return pid, terminal
+
+
+def read_until(terminal, wanted, seconds=20):
+    seen, end = b"", time.monotonic() + seconds
+    while wanted not in seen and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.1)[0]:
+            with contextlib.suppress(OSError):
+                seen += os.read(terminal, 65536)
+    assert wanted in seen, (wanted, seen)
+
+
+@only("root", "user")
+def test_a_terminal_is_attached_left_and_attached_again(case):
+    with Broker(case) as broker:
+        number = broker.detach("--terminal", program=["sh"])
+        broker.wait_for_state(number, "running")
+        for product, typed in ((b"42", b"echo $((6*7))\n"), (b"56", b"echo $((7*8)); [ -t 0 ] && echo it-is-one\n")):
+            pid, terminal = attach(broker, number)
+            os.write(terminal, typed)
+            read_until(terminal, product)
+            os.write(terminal, b"\x10\x11")
+            expect_equal(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
+            os.close(terminal)
+        expect_in("it-is-one", broker.writ("logs", number).stdout)
+        expect_equal(broker.record(number)["state"], "running")
+        without = broker.detach(*WARM, program=["sleep", "60"])
+        expect_equal(broker.writ("attach", without).returncode, 125)  # no terminal here to use it on
+        expect_equal(broker.writ("kill", number, without).returncode, 0)
 
 
 def test_what_does_not_exist_is_said(case):
