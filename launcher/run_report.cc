@@ -293,6 +293,9 @@ std::vector<std::string> run_warnings(const RunFacts& facts) {
   add_network_denials(facts, lines);
   if (facts.limits != nullptr)
     for (const std::string& warning : facts.limits->warnings()) lines.push_back(warning);
+  const bool has_terminal = facts.prepared != nullptr && facts.prepared->content.terminal_number >= 0;
+  if (has_terminal && facts.setup != nullptr && facts.setup->profile.limits.output_size)
+    lines.emplace_back("the limit output_size does not hold for what goes through the terminal");
   return lines;
 }
 
