@@ -84,6 +84,12 @@ Result<std::size_t> ready_count(const std::string& typed) {
   return count;
 }
 
+// What is ignored here would be ignored in every sandbox (execve(2)), and clients mean the signals that they send: a
+// daemon that a shell started with "&" has SIGINT and SIGQUIT ignored. SIGKILL and SIGSTOP refuse, which does no harm.
+void ignore_no_signal() {
+  for (int signal = 1; signal < SIGRTMAX + 1; ++signal) std::signal(signal, SIG_DFL);
+}
+
 // The processes are started in an order that matters: each knows no more than what was there before it.
 class BrokerProcess {
  public:
@@ -93,6 +99,7 @@ class BrokerProcess {
     WRIT_ASSIGN(const std::size_t ready, ready_count(options_.ready));
     (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     raise_descriptor_limit();
+    ignore_no_signal();
     WRIT_TRY(start_processes());
     WRIT_TRY(open_store());
     WRIT_ASSIGN(UniqueFd signals, receive_signals());

@@ -37,7 +37,16 @@ bool wants_own_broker(const RunSetup& setup) {
   const bool watched = limits.memory || limits.swap || limits.cpus || limits.cpu_weight || limits.total_cpu_time ||
                        limits.output_size || limits.write_size;
   return watched || setup.authority != nullptr || setup.profile.audit == AuditSetting::kRequired ||
-         setup.profile.network != NetworkMode::kNone || !setup.policy_notice.empty() || !setup.warnings.empty();
+         setup.profile.network != NetworkMode::kNone || !setup.policy_notice.empty() || !setup.warnings.empty() ||
+         !setup.attenuations.empty();
+}
+
+// What `writ run` would have to say to the person: a layer that is missing, a place that could not be had.
+bool has_something_to_say(const WarmLaunches& launches) {
+  const LayerStatuses& layers = launches.layers();
+  const bool degraded = std::any_of(layers.begin(), layers.end(),
+                                    [](const LayerStatus& layer) { return layer.state == LayerState::kDegraded; });
+  return degraded || !launches.view().warnings.empty();
 }
 
 // The words that decide what a sandbox is: all but the command, and what changes from launch to launch.
@@ -150,6 +159,7 @@ Status WarmRecipes::fill_recipe(Recipe& recipe) {
   WRIT_ASSIGN(recipe.launches, WarmLaunches::create(parts_.broker, parts_.spawner, std::move(sandbox), options));
   // Protected names in writable trees are watched by whoever launches.
   if (!recipe.launches->view().guarded.empty()) return fail("such a run needs somebody who watches its trees");
+  if (has_something_to_say(*recipe.launches)) return fail("such a run needs somebody who says what is missing");
   WRIT_TRY(recipe.audit->open());
   return watch_recipe(recipe);
 }

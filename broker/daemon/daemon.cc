@@ -126,10 +126,21 @@ Result<Daemon::Sandbox*> Daemon::add_sandbox(DaemonConnection& from, const Launc
   sandbox.record.command =
       command_line_text(has_command ? std::vector<std::string>(separator + 1, wish.words.end()) : wish.words);
   if (wish.attendance == Attendance::kForeground) sandbox.owner = &from;
-  concerns_[&from].push_back(number);
+  note_concern(from, number);
   ++alive_;
   unstored_.push_back(number);
   return &sandbox;
+}
+
+// The first one stays: it is what a connection means that names no sandbox. Of the others, those that are forgotten
+// need not be kept for a client that stays for ever.
+void Daemon::note_concern(const DaemonConnection& connection, SandboxNumber number) {
+  std::vector<SandboxNumber>& concerns = concerns_[&connection];
+  if (concerns.size() >= 2 * options_.kept + 64)
+    concerns.erase(std::remove_if(concerns.begin() + 1, concerns.end(),
+                                  [this](SandboxNumber known) { return find(known) == nullptr; }),
+                   concerns.end());
+  concerns.push_back(number);
 }
 
 Status Daemon::start_sandbox(Sandbox& sandbox, LaunchForm form, std::array<UniqueFd, 3> streams) {
@@ -198,10 +209,10 @@ void Daemon::supervised_started(SandboxNumber number, LaunchedCommand launched) 
     sandbox->pidfd = std::move(launched.pidfd);
     sandbox->record.pid = process_of(sandbox->pidfd.get());
     sandbox->record.state = SandboxState::kRunning;
+    supervised_.insert(number);
     (void)loop_.watch(sandbox->pidfd.get(), EPOLLIN, [this, number](std::uint32_t) { supervised_changed(number); });
-    // Whoever asked for it may have gone in the meantime.
-    if (sandbox->record.attendance == Attendance::kForeground && sandbox->owner == nullptr)
-      ask_to_end(*sandbox, kClientGoneGrace);
+    // Its end was asked for, or its client went away, before there was anything to send a signal to.
+    if (sandbox->will_be_killed) send_signal(*sandbox, SIGKILL);
   } else if (!over) {
     const Error error{"cannot start a broker for the sandbox", launched.error, ""};
     end_sandbox(*sandbox, {kWritFailed, error.describe(), error.describe()});
@@ -226,9 +237,10 @@ void Daemon::supervised_changed(SandboxNumber number) {
   }
 }
 
+// Warm sandboxes are our children as well, and end a thousand times a second: only those are looked at that can stop.
 void Daemon::on_child() {
-  for (auto& [number, sandbox] : sandboxes_)
-    if (sandbox.pidfd.valid()) supervised_changed(number);
+  const std::vector<SandboxNumber> numbers(supervised_.begin(), supervised_.end());
+  for (const SandboxNumber number : numbers) supervised_changed(number);
 }
 
 void Daemon::warm_started(SandboxNumber number, pid_t init) {
@@ -255,6 +267,7 @@ void Daemon::end_sandbox(Sandbox& sandbox, SandboxEnd end) {
   --alive_;
   if (sandbox.pidfd.valid()) loop_.forget(sandbox.pidfd.get());
   sandbox.pidfd.reset();
+  supervised_.erase(sandbox.record.number);
   sandbox.record.state = SandboxState::kEnded;
   sandbox.record.ended_ms = wall_clock_ms();
   sandbox.record.exit_status = end.exit_status;
@@ -281,6 +294,7 @@ void Daemon::send_signal(Sandbox& sandbox, int signal) {
 }
 
 void Daemon::kill_now(Sandbox& sandbox) {
+  sandbox.will_be_killed = true;
   if (sandbox.record.way == SandboxWay::kWarm && warm_ != nullptr) return warm_->kill(sandbox.record.number);
   send_signal(sandbox, SIGKILL);
 }

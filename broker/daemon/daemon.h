@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -89,7 +90,7 @@ class Daemon final : public DaemonService, public WarmListener {
     std::vector<Waiter> waiters;        // for its end
     std::optional<Waiter> launch;       // of a detached one: for its beginning
     std::unique_ptr<DetachedOutput> output;
-    bool will_be_killed = false;  // kills_ has it
+    bool will_be_killed = false;  // was killed, or kills_ has it
     std::string message;          // how it ended, for the person
     bool stored = false;
   };
@@ -141,6 +142,7 @@ class Daemon final : public DaemonService, public WarmListener {
   void ask_to_end(Sandbox& sandbox, std::chrono::milliseconds grace);
   void kill_now(Sandbox& sandbox);
   void send_signal(Sandbox& sandbox, int signal);
+  void note_concern(const DaemonConnection& connection, SandboxNumber number);
   void kill_those_due();
   void forget_oldest();
   void write_store(bool all);
@@ -168,6 +170,7 @@ class Daemon final : public DaemonService, public WarmListener {
   std::deque<SandboxNumber> over_;            // oldest first
   std::vector<SandboxNumber> unstored_;
   std::optional<Clock::time_point> store_at_;
+  std::set<SandboxNumber> supervised_;                                                // those that run
   std::multimap<Clock::time_point, SandboxNumber> kills_;                             // what ask_to_end() gave a grace
   std::unordered_map<const DaemonConnection*, std::vector<SandboxNumber>> concerns_;  // which sandboxes name it
   std::size_t alive_ = 0;

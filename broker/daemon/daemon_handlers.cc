@@ -113,7 +113,7 @@ void Daemon::wait(DaemonConnection& from, std::uint64_t id, const JsonObject& ar
   if (sandbox == nullptr) return;
   if (is_over(sandbox->record.state)) return from.reply(id, ended_json(sandbox->record, sandbox->message));
   sandbox->waiters.push_back({&from, id});
-  concerns_[&from].push_back(*number);
+  note_concern(from, *number);
 }
 
 void Daemon::list(DaemonConnection& from, std::uint64_t id, const JsonObject& arguments, std::vector<UniqueFd>&) {
@@ -180,7 +180,7 @@ void Daemon::kill(DaemonConnection& from, std::uint64_t id, const JsonObject& ar
   if (is_over(sandbox->record.state)) return from.reply(id, ended_json(sandbox->record, sandbox->message));
   ask_to_end(*sandbox, std::chrono::milliseconds(wish->grace_ms));
   sandbox->waiters.push_back({&from, id});  // answered when it is dead
-  concerns_[&from].push_back(wish->number);
+  note_concern(from, wish->number);
 }
 
 void Daemon::pause(DaemonConnection& from, std::uint64_t id, const JsonObject& arguments, std::vector<UniqueFd>&) {

@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from broker_testing import Broker, Client, REFUSAL, REPLY  # noqa: E402
+from broker_testing import Broker, Client, REFUSAL, REPLY, REQUEST  # noqa: E402
 from writ_testing import (ORDINARY_USER, ROOT, expect_equal, expect_in, expect_not_in, main, marked_processes,  # noqa: E402
                           only, wait_until, writ_program)
 
@@ -76,6 +76,38 @@ def test_signals_reach_the_sandbox(case):
             expect_equal(running.stdout.readline(), "got\n")
             # `writ run` says that it was told to end; a warm sandbox says what the program said.
             expect_in(running.wait(timeout=20), (9, 143))
+
+
+@only("user")
+def test_signals_that_the_broker_was_started_without(case):
+    """A shell starts what stands before `&` with SIGINT and SIGQUIT ignored; that is not the tools' business."""
+    ignored = ["sh", "-c", "grep SigIgn /proc/self/status"]
+    with Broker(case, prefix=["sh", "-c", "trap '' INT QUIT USR1; exec \"$0\" \"$@\""]) as broker:
+        for options in ((), WARM):
+            expect_equal(broker.run(*options, program=ignored).stdout.split(), ["SigIgn:", "0" * 16])
+    # The control: `writ run` by itself keeps what its caller ignores, as every program does (nohup).
+    own = case.run(prefix=["sh", "-c", "trap '' USR1; exec \"$0\" \"$@\""], program=ignored)
+    expect_equal(own.stdout.split(), ["SigIgn:", f"{1 << (signal.SIGUSR1 - 1):016x}"])
+
+
+@only("root", "user")
+def test_an_end_that_is_asked_for_at_once(case):
+    with Broker(case) as broker, Client(broker).hello() as client:
+        directory = os.open(case.workspace, os.O_PATH)
+        for _ in range(10):
+            for options in ([], list(WARM)):
+                words = ["run", *options, "--", "sh", "-c", "sleep 300; true", case.mark]
+                client.next += 1
+                client.send(REQUEST, client.next, {"name": "sandbox.launch", "arguments": {
+                    "words": words, "environment": [f"{key}={value}" for key, value in broker.environment.items()],
+                    "directory": str(case.workspace), "detached": True}}, [directory])
+                launched = client.receive()
+                expect_equal(launched[0], REPLY)
+                number = launched[2]["value"]["sandbox"]["sandbox"]
+                kind, payload, _ = client.ask("sandbox.kill", {"sandbox": number, "grace_ms": 0})
+                expect_equal((kind, payload["value"]["sandbox"]["state"]), (REPLY, "ended"))
+        os.close(directory)
+        assert wait_until(lambda: not marked_processes(case.mark)), marked_processes(case.mark)
 
 
 def test_a_client_that_goes_takes_its_sandbox_along(case):

@@ -16,7 +16,7 @@ HELLO, WELCOME, CALL, REQUEST, REPLY, REFUSAL = 1, 2, 3, 4, 5, 6
 class Broker:
     """One broker of a case, in a runtime directory of its own."""
 
-    def __init__(self, case, *options, environment=None):
+    def __init__(self, case, *options, environment=None, prefix=()):
         self.case = case
         self.directory = case.base / "runtime"
         if not self.directory.exists():
@@ -26,7 +26,7 @@ class Broker:
         self.environment = case.environment(XDG_RUNTIME_DIR=str(self.directory), **(environment or {}))
         self.path = self.directory / "writ" / "broker.socket"
         self.log = open(case.base / "broker.log", "ab")
-        self.process = subprocess.Popen([writ_program(), "broker", *options], env=self.environment, cwd=case.workspace,
+        self.process = subprocess.Popen([*prefix, writ_program(), "broker", *options], env=self.environment, cwd=case.workspace,
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         start_new_session=True, **case.identity())
         assert wait_until(lambda: self.answers() or self.process.poll() is not None, 20), "the broker did not start"
